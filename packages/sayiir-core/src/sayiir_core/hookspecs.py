@@ -1,0 +1,44 @@
+"""What a plugin can add: one function per kind of extension.
+
+A plugin is a module (or object) under an entry point of the group ``sayiir``, with functions of
+the names below marked by ``hookimpl``. Hooks are called when things are put together, never per
+task, so an implementation may import what it needs inside the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import pluggy
+
+if TYPE_CHECKING:
+    from sayiir_core.ports.backend import Backend
+    from sayiir_core.ports.codec import Codec
+
+PROJECT_NAME: Final = "sayiir"
+"""The name of the hook markers, and of the entry-point group."""
+
+hookspec: Final = pluggy.HookspecMarker(PROJECT_NAME)
+"""Mark a function of this module as the declaration of a hook."""
+
+hookimpl: Final = pluggy.HookimplMarker(PROJECT_NAME)
+"""Mark a plugin's function as the implementation of the hook of its name."""
+
+
+@hookspec
+def sayiir_backends() -> dict[str, Callable[[str], Backend]]:  # type: ignore[empty-body]
+    """Return a factory per URL scheme, to be called with the whole URL.
+
+    A factory opens nothing: the first operation or ``open()`` does. It raises ``PluginError`` for
+    a URL that it cannot read. A scheme that another plugin has too is an error naming both.
+    """
+
+
+@hookspec
+def sayiir_codecs() -> list[Codec]:  # type: ignore[empty-body]
+    """Return codecs by which payloads can be written and read.
+
+    A codec's name is stored with every payload and must never change its meaning. A name that
+    another plugin has too is an error naming both.
+    """
