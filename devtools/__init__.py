@@ -1,0 +1,1 @@
+"""Hold what ``dev.py`` does: standard library only, run before anything is installed."""

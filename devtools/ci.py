@@ -1,0 +1,101 @@
+"""Run every check in order within a time budget, and end with the test runner's own summary."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from devtools import verbs
+from devtools.environment import ROOT, SetupError, developer_python, tool_environment
+
+_FIND_POSTGRES = "from sayiir_pytest.postgres_server import find_binaries; print(find_binaries())"
+_TEST_BUDGET = 1080.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One finished part: its name, what it took and may take in seconds, and its exit code."""
+
+    name: str
+    seconds: float
+    budget: float
+    code: int
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the part succeeded within its budget."""
+        return self.code == 0 and self.seconds <= self.budget
+
+    def __str__(self) -> str:
+        word = "failed" if self.code else "ok" if self.passed else "over budget"
+        return f"{self.name:<10} {self.seconds:>8.1f} {self.budget:>8.0f}  {word}"
+
+
+def ci(arguments: Sequence[str]) -> int:
+    """Run what must be green: set-up, lint, types, imports, then the tests."""
+    if arguments:
+        raise SetupError("'ci' takes no arguments: it always runs everything.")
+    parts = [
+        _timed("set-up", 300, _set_up),
+        _timed("lint", 60, lambda: verbs.lint([])),
+        _timed("types", 300, lambda: verbs.types([])),
+        _timed("imports", 60, lambda: verbs.imports([])),
+    ]
+    print(f"\n{'part':<10} {'seconds':>8} {'budget':>8}")
+    print(*parts, f"{'test':<10} {'':>8} {_TEST_BUDGET:>8.0f}  follows", sep="\n", flush=True)
+    tests = _timed("test", _TEST_BUDGET, _test)
+    if tests.code == 0 and not tests.passed:
+        print(f"The tests took {tests.seconds:.0f} s, budget {_TEST_BUDGET:.0f} s.", flush=True)
+    return 0 if all(part.passed for part in (*parts, tests)) else 1
+
+
+def _timed(name: str, budget: float, run: Callable[[], int]) -> Part:
+    print(f"\n== {name}", flush=True)
+    start = time.monotonic()
+    code = run()
+    return Part(name=name, seconds=time.monotonic() - start, budget=budget, code=code)
+
+
+def _test() -> int:
+    """Call the test command of the README in a process of its own, as a reader would."""
+    command = [sys.executable, str(ROOT / "dev.py"), "test"]
+    environment = os.environ | {"SAYIIR_REQUIRE_POSTGRES": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _set_up() -> int:
+    python = developer_python()
+    if _finds_postgres(str(python)):
+        return 0
+    if not _in_ci():
+        print("There is no PostgreSQL here; its tests will fail. Install it, or use 'test'.")
+        return 1
+    return _install_postgres() or (0 if _finds_postgres(str(python)) else 1)
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+def _finds_postgres(python: str) -> bool:
+    command = [python, "-c", _FIND_POSTGRES]
+    return subprocess.run(command, env=tool_environment(), check=False).returncode == 0
+
+
+def _install_postgres() -> int:
+    if shutil.which("apt-get") is None:
+        print("There is no PostgreSQL here and no apt-get to install it with.")
+        return 1
+    become = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
+        command = [*become, "apt-get", "--quiet", *words]
+        code = subprocess.run(command, env=environment, check=False).returncode
+        if code != 0:
+            return code
+    return 0

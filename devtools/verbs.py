@@ -1,0 +1,81 @@
+"""Define the verbs of ``dev.py``, each a function from arguments to an exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from devtools.environment import ROOT, developer_python, tool_environment, user_python, uv_program
+
+_MOST_WORKERS = 8
+
+
+def demo(arguments: Sequence[str]) -> int:
+    """Watch a durable workflow being killed and resumed."""
+    script = ROOT / "examples" / "03_stdlib_report" / "main.py"
+    return _run(user_python(), [str(script), *arguments])
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run the whole test suite, or pytest with the given arguments."""
+    chosen = list(arguments) or ["-n", str(_workers()), "--dist", "loadgroup"]
+    return _module("pytest", chosen, {"UV": str(uv_program())})
+
+
+def lint(arguments: Sequence[str]) -> int:
+    """Check style and format; --fix mends what can be mended."""
+    fix = list(arguments) == ["--fix"]
+    checked = _module("ruff", ["check", "--fix"] if fix else ["check", *arguments])
+    formatted = _module("ruff", ["format"] if fix else ["format", "--check", "--quiet", "."])
+    if formatted != 0 and not fix:
+        print("Files are not formatted: run 'python3 dev.py lint --fix'.")
+    return checked or formatted
+
+
+def types(arguments: Sequence[str]) -> int:
+    """Check types with mypy --strict and pyright strict."""
+    return _module("mypy", arguments) or _module("pyright", arguments)
+
+
+def imports(arguments: Sequence[str]) -> int:
+    """Check the import contracts: arrows only point down."""
+    program = developer_python().parent / "lint-imports"
+    return _call([str(program), "--no-logo", *arguments])
+
+
+def docs(arguments: Sequence[str]) -> int:
+    """Execute the code blocks of the documentation."""
+    return _module("pytest", ["tests/docs", *arguments])
+
+
+def bench(arguments: Sequence[str]) -> int:
+    """Run the benchmarks against the raw limit."""
+    return _run(developer_python(), [str(ROOT / "benchmarks" / "run.py"), *arguments])
+
+
+def native(_arguments: Sequence[str]) -> int:
+    """Build and test the native crate (there is none yet)."""
+    if (ROOT / "native").exists():
+        print("native/ exists, but dev.py does not know yet how to build it.")
+        return 1
+    print("There is no native crate yet: nothing to build.")
+    return 0
+
+
+def _workers() -> int:
+    return max(1, min(os.cpu_count() or 1, _MOST_WORKERS))
+
+
+def _module(name: str, arguments: Sequence[str], extra: Mapping[str, str] | None = None) -> int:
+    return _run(developer_python(), ["-m", name, *arguments], extra)
+
+
+def _run(python: Path, arguments: Sequence[str], extra: Mapping[str, str] | None = None) -> int:
+    return _call([str(python), *arguments], extra)
+
+
+def _call(command: Sequence[str], extra: Mapping[str, str] | None = None) -> int:
+    environment = tool_environment() | dict(extra or {})
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

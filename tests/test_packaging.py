@@ -1,0 +1,154 @@
+"""The distributions: lockstep, self-contained, and no heavier than they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MEMBERS = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+NAMES = [member.name for member in MEMBERS]
+
+# One worker builds the wheels for all tests that need them.
+builds = [pytest.mark.xdist_group("packaging"), pytest.mark.slow]
+
+_IMPORT = """
+import importlib, importlib.metadata, importlib.resources, sys
+name = sys.argv[1]
+package = importlib.import_module(name.replace("-", "_"))
+assert importlib.resources.files(package).joinpath("py.typed").is_file(), "no py.typed"
+for point in importlib.metadata.distribution(name).entry_points:
+    point.load()
+"""
+
+
+def _project(member: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((member / "pyproject.toml").read_text())["project"]
+    return project
+
+
+def _uv(*arguments: str) -> str:
+    program = (
+        os.environ.get("UV")
+        or shutil.which("uv")
+        or shutil.which("uv", path=ROOT / ".dev" / "uv" / "bin")
+    )
+    assert program is not None, "there is no uv: run the tests by 'python3 dev.py test'"
+    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        [program, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Build every distribution once; map its name to its wheel."""
+    folder = tmp_path_factory.mktemp("wheels")
+    _uv("build", "--all-packages", "--out-dir", str(folder), "--quiet")
+    found = {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
+    assert set(NAMES) == set(found)
+    return found
+
+
+def _installed(folder: Path, wheel: Path, *, extra: str = "") -> Path:
+    """Install one wheel into an empty environment, its siblings from beside it."""
+    _uv("venv", "--quiet", "--python", sys.executable, str(folder))
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    _uv(
+        "pip",
+        "install",
+        "--quiet",
+        f"--python={python}",
+        f"--find-links={wheel.parent}",
+        f"{wheel.name.split('-')[0].replace('_', '-')}{extra} @ {wheel.as_uri()}",
+    )
+    return python
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+def test_a_distribution_is_in_step_with_the_others(member: Path) -> None:
+    """All have one static version, and pin each other to exactly that."""
+    version = _project(MEMBERS[0])["version"]
+    project = _project(member)
+    groups = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+    siblings = [text for group in groups for text in group if text.startswith("sayiir")]
+
+    assert version == project["version"]
+    assert [] == [text for text in siblings if not text.endswith(f"=={version}")]
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+def test_a_distribution_is_typed_licensed_and_described(member: Path) -> None:
+    """Each carries py.typed, the licence of the project, a README and the supported Pythons."""
+    project = _project(member)
+    source = member / "src" / member.name.replace("-", "_")
+
+    assert (source / "py.typed").is_file()
+    assert (ROOT / "LICENSE").read_text() == (member / "LICENSE").read_text()
+    assert f"# {member.name}\n" == (member / "README.md").read_text().splitlines(keepends=True)[0]
+    assert ">=3.11" == project["requires-python"]
+
+
+def test_the_lock_file_names_public_hosts_only() -> None:
+    """No address in uv.lock has a port or credentials, and there are two hosts in all."""
+    addresses = re.findall(r'"([a-z+]+)://([^/"]+)', (ROOT / "uv.lock").read_text())
+
+    assert {"https"} == {scheme for scheme, _ in addresses}
+    assert 2 == len({host for _, host in addresses})
+    assert [] == [host for _, host in addresses if not re.fullmatch(r"[a-z.]+\.org", host)]
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=builds) for name in NAMES])
+def test_a_wheel_holds_its_package_and_nothing_else(wheels: dict[str, Path], name: str) -> None:
+    """No tests, no other package, and no file that was not meant to ship."""
+    with zipfile.ZipFile(wheels[name]) as archive:
+        folders = {entry.split("/")[0] for entry in archive.namelist()}
+    package = name.replace("-", "_")
+    version = _project(MEMBERS[0])["version"]
+
+    assert {package, f"{package}-{version}.dist-info"} == folders
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=builds) for name in NAMES])
+def test_a_wheel_alone_is_enough_to_import_it(
+    wheels: dict[str, Path], name: str, tmp_path: Path
+) -> None:
+    """In an empty environment the package and each of its entry points can be imported."""
+    # The driver needs a C library; the extra brings one, so that the machine's own is no matter.
+    extra = "[binary]" if name == "sayiir-postgres" else ""
+
+    python = _installed(tmp_path / "venv", wheels[name], extra=extra)
+
+    done = subprocess.run(
+        [python, "-I", "-c", _IMPORT, name], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", [pytest.param("sayiir", marks=builds)])
+def test_installing_sayiir_brings_exactly_what_durable_work_needs(
+    wheels: dict[str, Path], name: str, tmp_path: Path
+) -> None:
+    """Core, runtime and SQLite of ours; pluggy and orjson of others."""
+    python = _installed(tmp_path / "venv", wheels[name])
+
+    listed = _uv("pip", "list", f"--python={python}", "--format=freeze").split()
+
+    expected = {"sayiir", "sayiir-core", "sayiir-runtime", "sayiir-sqlite", "pluggy", "orjson"}
+    assert expected == {line.partition("==")[0] for line in listed}
