@@ -1,0 +1,1 @@
+"""The PostgreSQL backend of Sayiir, on psycopg 3."""

@@ -1,0 +1,1 @@
+"""The test kit of Sayiir: conformance suites, a virtual clock and throw-away servers."""

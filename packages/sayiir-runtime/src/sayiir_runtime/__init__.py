@@ -1,0 +1,1 @@
+"""The imperative shell of Sayiir: runners, client, codecs and the memory backend."""

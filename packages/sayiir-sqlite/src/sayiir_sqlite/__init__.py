@@ -1,0 +1,1 @@
+"""The SQLite backend of Sayiir, on the standard library's sqlite3."""

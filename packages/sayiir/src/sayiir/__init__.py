@@ -1,0 +1,1 @@
+"""Durable workflows for Python: a checkpoint after every task, no replay, no server."""
