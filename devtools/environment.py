@@ -1,6 +1,6 @@
 """Bootstrap uv and keep the environments of this repository, without touching the machine.
 
-How this works. Where no uv is found on PATH, pip puts one into ``.dev/uv``, a git-ignored folder.
+How this works. Where no recent uv is found on PATH, pip puts one into ``.dev/uv``, a git-ignored folder.
 uv then makes ``.venv`` (everything, for developers) or ``.dev/user`` (what a user of ``sayiir``
 installs, for the demo) from the lock file. Both take a fraction of a second when nothing changed.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,13 +39,14 @@ def user_python() -> Path:
 
 
 def uv_program() -> Path:
-    """Return the path of a uv, installing the pinned one privately where there is none."""
+    """Return the path of a uv, installing the pinned one privately where there is no recent one."""
     private = _UV_FOLDER / "bin" / f"uv{_EXE}"
-    if not private.exists():
-        found = shutil.which("uv")
-        if found is not None:
-            return Path(found)
-        _install_uv()
+    if private.exists():
+        return private
+    found = shutil.which("uv")
+    if found is not None and _is_recent(found):
+        return Path(found)
+    _install_uv()
     return private
 
 
@@ -71,6 +73,14 @@ def _synced(folder: Path, selection: list[str]) -> Path:
     return python
 
 
+def _is_recent(program: str) -> bool:
+    """Tell whether a uv is at least the pinned one, so that it reads all our settings."""
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    version = re.match(r"uv (\d+)\.(\d+)\.(\d+)", done.stdout)
+    pinned = tuple(int(part) for part in UV_VERSION.split("."))
+    return version is not None and tuple(int(part) for part in version.groups()) >= pinned
+
+
 def _install_uv() -> None:
     if importlib.util.find_spec("pip") is None:
         raise SetupError(
@@ -79,6 +89,7 @@ def _install_uv() -> None:
         )
     print(f"dev.py: installing uv {UV_VERSION} into {_UV_FOLDER.relative_to(ROOT)}", flush=True)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--root-user-action=ignore"]
+    command += ["--disable-pip-version-check"]
     command += ["--upgrade", "--target", str(_UV_FOLDER), f"uv=={UV_VERSION}"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise SetupError(
