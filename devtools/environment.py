@@ -41,11 +41,9 @@ def user_python() -> Path:
 def uv_program() -> Path:
     """Return the path of a uv, installing the pinned one privately where there is no recent one."""
     private = _UV_FOLDER / "bin" / f"uv{_EXE}"
-    if private.exists():
-        return private
-    found = shutil.which("uv")
-    if found is not None and _is_recent(found):
-        return Path(found)
+    for program in (private, shutil.which("uv")):
+        if program is not None and _is_recent(program):
+            return Path(program)
     _install_uv()
     return private
 
@@ -73,8 +71,10 @@ def _synced(folder: Path, selection: list[str]) -> Path:
     return python
 
 
-def _is_recent(program: str) -> bool:
+def _is_recent(program: str | Path) -> bool:
     """Tell whether a uv is at least the pinned one, so that it reads all our settings."""
+    if not Path(program).exists():
+        return False
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     version = re.match(r"uv (\d+)\.(\d+)\.(\d+)", done.stdout)
     pinned = tuple(int(part) for part in UV_VERSION.split("."))

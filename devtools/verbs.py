@@ -36,7 +36,8 @@ def lint(arguments: Sequence[str]) -> int:
 
 def types(arguments: Sequence[str]) -> int:
     """Check types with mypy --strict and pyright strict."""
-    return _module("mypy", arguments) or _module("pyright", arguments)
+    codes = [_module("mypy", arguments), _module("pyright", arguments)]
+    return next((code for code in codes if code != 0), 0)
 
 
 def imports(arguments: Sequence[str]) -> int:
