@@ -84,7 +84,11 @@ def _in_ci() -> bool:
 
 def _finds_postgres(python: str) -> bool:
     command = [python, "-c", _FIND_POSTGRES]
-    return subprocess.run(command, env=tool_environment(), check=False).returncode == 0
+    done = subprocess.run(
+        command, env=tool_environment(), capture_output=True, text=True, check=False
+    )
+    print((done.stdout or done.stderr).splitlines()[-1])
+    return done.returncode == 0
 
 
 def _install_postgres() -> int:
