@@ -1,0 +1,28 @@
+"""The first head of a run."""
+
+from __future__ import annotations
+
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.apply import grant
+from sayiir_core.snapshot.head import Cursor, Head, Header
+from sayiir_core.snapshot.reference import INPUT
+from sayiir_core.workflow.node import ROOT
+
+
+def born(header: Header, *, node: int, group: str, priority: int) -> tuple[Head, Claim | None]:
+    """Return a head with one ready cursor at a node of the root scope.
+
+    If the header names an owner, the cursor is granted to it by the claim that is returned too.
+    """
+    cursor = Cursor(
+        scope=ROOT,
+        index=(),
+        node=node,
+        turns=(),
+        input=INPUT,
+        group=group,
+        priority=priority,
+        available_at=header.created_at,
+    )
+    head = Head(header=header, cursors={cursor.key: cursor})
+    return head, None if header.owner is None else grant(head, cursor, header.owner)

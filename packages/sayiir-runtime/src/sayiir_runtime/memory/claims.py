@@ -1,0 +1,51 @@
+"""Hand out and take back cursors in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sayiir_core.ids import SessionId
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.effect import Lease
+from sayiir_core.snapshot.head import Lane
+from sayiir_runtime.memory.store import Store
+
+
+class MemoryClaims:
+    """The claim port of the memory backend."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def claim(
+        self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
+    ) -> list[Claim]:
+        """Claim up to ``limit`` due cursors of these lanes, best first."""
+        store = self._store
+        with store.lock:
+            store.live_session(session)
+            tickets = store.queue.take(lanes, limit, store.clock.now())
+            return store.claim(tickets, session, claim_no)
+
+    def release_claim(self, session: SessionId, claim_no: int) -> None:
+        """Give back what one claim call took and the session still holds."""
+        store = self._store
+        with store.lock:
+            known = store.sessions.get(session)
+            for ticket in list(known.holds) if known is not None else ():
+                if ticket.cursor.claim_no == claim_no:
+                    store.release(ticket)
+
+    def release(self, leases: Sequence[Lease]) -> None:
+        """Give back cursors; a lease that is no longer held is skipped."""
+        store = self._store
+        with store.lock:
+            for lease in leases:
+                run = store.run_of.get(lease.run_id)
+                ticket = None if run is None else run.tickets.get((lease.scope, lease.index))
+                if ticket is None:
+                    continue
+                if ticket.holder == lease.session and ticket.cursor.fence == lease.fence:
+                    store.release(ticket)
