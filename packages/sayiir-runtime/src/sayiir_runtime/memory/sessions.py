@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from datetime import datetime
 
-from sayiir_core.ids import SessionId
+from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.sessions import NewSession, SessionView
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.effect import Lease
@@ -49,15 +49,22 @@ class MemorySessions:
             session.renewed_at = now
             return True
 
-    def reconcile(self, session_id: SessionId, held: Sequence[Lease]) -> None:
-        """Give back every cursor under this session that is not listed."""
+    def reconcile(
+        self,
+        session_id: SessionId,
+        held: Sequence[Lease],
+        instance_id: InstanceId | None = None,
+    ) -> None:
+        """Give back every cursor under this session, or one instance's, that is not listed."""
         store = self._store
         listed = {(lease.run_id, lease.scope, lease.index, lease.fence) for lease in held}
         with store.lock:
             session = store.sessions.get(session_id)
             for ticket in list(session.holds) if session is not None else ():
-                cursor, run_id = ticket.cursor, ticket.run.head.header.run_id
-                if (run_id, cursor.scope, cursor.index, cursor.fence) not in listed:
+                cursor, header = ticket.cursor, ticket.run.head.header
+                if instance_id is not None and header.instance_id != instance_id:
+                    continue
+                if (header.run_id, cursor.scope, cursor.index, cursor.fence) not in listed:
                     store.release(ticket)
 
     def reap(self, session_id: SessionId) -> list[SessionId]:
