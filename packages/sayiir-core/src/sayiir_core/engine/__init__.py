@@ -1,0 +1,1 @@
+"""The sans-IO engine: the one interpreter that every driver uses."""

@@ -1,0 +1,211 @@
+"""The error tree, split by whose fault an error is.
+
+``SayiirError`` is the root. ``WorkflowError`` and its children keep the names of the public
+contract (SEMANTICS, "Signatures kept"). Every error carries its facts as attributes first and
+builds its message from them second, and survives pickling with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class SayiirError(Exception):
+    """Be the root of every error that this project raises."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[SayiirError], args: tuple[Any, ...], state: dict[str, Any]) -> SayiirError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+# --- the definition's fault ---------------------------------------------------------------------
+
+
+class DefinitionError(SayiirError, ValueError):
+    """Report one problem of a definition, with the place and the remedy in its text."""
+
+
+class DefinitionErrors(ExceptionGroup[DefinitionError], SayiirError, ValueError):
+    """Report every problem that ``build()`` found, each as a ``DefinitionError``."""
+
+    def __new__(cls, message: str, problems: Sequence[DefinitionError]) -> DefinitionErrors:
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        return super().__new__(cls, f"{message}\n{listed}", problems)
+
+    def __init__(self, message: str, problems: Sequence[DefinitionError]) -> None:
+        self._plain_message = message
+
+    def derive(self, excs: Sequence[Any]) -> DefinitionErrors:  # type: ignore[override]
+        return DefinitionErrors(self._plain_message, excs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._plain_message, list(self.exceptions))
+
+
+# --- the run's fault ----------------------------------------------------------------------------
+
+
+class WorkflowError(SayiirError, RuntimeError):
+    """Report that a workflow could not be run, resumed or controlled as asked."""
+
+    def __init__(self, message: str, *, instance_id: str | None = None) -> None:
+        super().__init__(message)
+        self.instance_id = instance_id
+
+
+class TaskError(WorkflowError):
+    """Report that a task failed for good; ``__cause__`` is what the task raised."""
+
+    def __init__(
+        self, message: str, *, task_id: str | None = None, instance_id: str | None = None
+    ) -> None:
+        super().__init__(message, instance_id=instance_id)
+        self.task_id = task_id
+
+
+class TaskTimeoutError(TaskError):
+    """Report that an attempt ran past the task's timeout."""
+
+
+class SignalTimeoutError(TaskError):
+    """Report that a signal did not arrive before its deadline."""
+
+
+class LoopLimitError(TaskError):
+    """Report that a loop reached its cap with ``on_max="fail"``."""
+
+
+class LoopResultError(TaskError, TypeError):
+    """Report that a loop body returned something else than a ``LoopResult``."""
+
+
+class RouteError(TaskError):
+    """Report that a route's key has no arm and the route has no default."""
+
+
+class WorkerDiedError(TaskError):
+    """Report that a task was delivered ``max_deliveries`` times and each worker died in it."""
+
+
+class NodeLookupError(WorkflowError, LookupError):
+    """Report that a text names no node of a workflow, or several; ``candidates`` are paths."""
+
+    def __init__(self, message: str, *, candidates: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.candidates = tuple(candidates)
+
+
+class InstanceAlreadyExistsError(WorkflowError):
+    """Report that the instance id is taken and the conflict policy is ``fail``."""
+
+
+class InstanceBusyError(WorkflowError):
+    """Report that another live session runs the instance."""
+
+    def __init__(
+        self, instance_id: str, *, holder: str, host: str, lease_age_seconds: float
+    ) -> None:
+        super().__init__(
+            f"instance {instance_id!r} is run by {holder} on host {host} "
+            f"(last heartbeat {lease_age_seconds:.1f} s ago); wait for it, or stop that process "
+            f"first",
+            instance_id=instance_id,
+        )
+        self.holder = holder
+        self.host = host
+        self.lease_age_seconds = lease_age_seconds
+
+
+# --- the store's fault, or an operation that its state forbids ------------------------------------
+
+
+class BackendError(WorkflowError):
+    """Report that a store could not do what was asked; ``transient`` says if trying again may help."""
+
+    def __init__(
+        self, message: str, *, instance_id: str | None = None, transient: bool = False
+    ) -> None:
+        super().__init__(message, instance_id=instance_id)
+        self.transient = transient
+
+
+class InstanceNotFoundError(BackendError):
+    """Report that no instance has this id in this store."""
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(
+            f"no instance {instance_id!r} in this store; start it with run or submit, or check "
+            f"that the same backend is used",
+            instance_id=instance_id,
+        )
+
+
+class InstanceStateError(BackendError):
+    """Report that the instance's state forbids the operation (SEMANTICS, "State × operation")."""
+
+    def __init__(self, instance_id: str, *, operation: str, status: str) -> None:
+        super().__init__(
+            f"cannot {operation} instance {instance_id!r}: it is {status}", instance_id=instance_id
+        )
+        self.operation = operation
+        self.status = status
+
+
+class SessionEndedError(BackendError):
+    """Report that the caller's session was reaped or ended: register a new one."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"session {session_id} has ended (its lease expired and another process took over, or "
+            f"it was closed); register a new one"
+        )
+        self.session_id = session_id
+
+
+# --- the payload's fault ------------------------------------------------------------------------
+
+
+class DeserializationError(WorkflowError):
+    """Report that stored or returned data does not have the required form."""
+
+
+class PayloadError(DeserializationError):
+    """Report that an envelope or its body cannot be read."""
+
+
+class BadMagicError(PayloadError):
+    """Report bytes that are not a payload envelope."""
+
+
+class UnsupportedVersionError(PayloadError):
+    """Report an envelope that a newer release wrote."""
+
+
+class UnknownCodecError(PayloadError):
+    """Report an envelope whose codec is not installed."""
+
+
+class TruncatedPayloadError(PayloadError):
+    """Report an envelope or a body that ends too early."""
+
+
+class CorruptPayloadError(PayloadError):
+    """Report a complete envelope whose body its codec cannot decode."""
+
+
+class EncodeError(SayiirError, TypeError):
+    """Report a value that the codec cannot store, and where in the value it sits."""
+
+
+# --- a plugin's fault ---------------------------------------------------------------------------
+
+
+class PluginError(SayiirError):
+    """Report a plugin that is missing, broken, or claims a name that another plugin has."""

@@ -1,0 +1,1 @@
+"""The ports: small blocking protocols between the engine's drivers and what they stand on."""

@@ -1,0 +1,81 @@
+"""The bundle of stores that a driver works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sayiir_core.ports.checkpoints import CheckpointStore
+from sayiir_core.ports.claims import ClaimStore
+from sayiir_core.ports.control import ControlStore
+from sayiir_core.ports.definitions import DefinitionStore
+from sayiir_core.ports.instances import InstanceStore
+from sayiir_core.ports.ownership import OwnershipStore
+from sayiir_core.ports.results import ResultStore
+from sayiir_core.ports.sessions import SessionStore
+from sayiir_core.ports.signals import SignalStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a backend declares of itself.
+
+    ``durable``: what it acknowledged survives the process. ``shared``: several processes may open
+    it. ``never_blocks``: its calls neither wait nor do I/O, so an event loop may make them.
+    """
+
+    durable: bool
+    shared: bool
+    never_blocks: bool
+
+
+class Backend(Protocol):
+    """All ports of one store. Every method may be called from several threads at once."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return what the store can do."""
+        ...
+
+    @property
+    def instances(self) -> InstanceStore: ...
+
+    @property
+    def definitions(self) -> DefinitionStore: ...
+
+    @property
+    def checkpoints(self) -> CheckpointStore: ...
+
+    @property
+    def claims(self) -> ClaimStore: ...
+
+    @property
+    def ownership(self) -> OwnershipStore: ...
+
+    @property
+    def sessions(self) -> SessionStore: ...
+
+    @property
+    def signals(self) -> SignalStore: ...
+
+    @property
+    def control(self) -> ControlStore: ...
+
+    @property
+    def results(self) -> ResultStore: ...
+
+    def now(self) -> datetime:
+        """Return the store's clock, or a close estimate of it, without a round trip."""
+        ...
+
+    def open(self) -> None:
+        """Connect and prepare the schema; repeatable. Operations do it when it was not done.
+
+        Raises ``BackendError`` that names the host or file, never a password.
+        """
+        ...
+
+    def close(self) -> None:
+        """End this process's sessions and connections; repeatable."""
+        ...

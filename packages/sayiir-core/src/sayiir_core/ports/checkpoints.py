@@ -1,0 +1,24 @@
+"""The port through which every step of every run is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sayiir_core.snapshot.answer import Answer
+from sayiir_core.snapshot.effect import Checkpoint
+
+
+class CheckpointStore(Protocol):
+    """Write checkpoints."""
+
+    def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
+        """Apply checkpoints as ``sayiir_core.snapshot.apply`` says; one answer each, in order.
+
+        Each is atomic and durable when answered. The batch equals its checkpoints applied one by
+        one in list order; concurrent batches equal some serial order. A guard that does not hold,
+        or whose session has ended, changes nothing and answers ``Lost``. A repeated checkpoint
+        answers ``Committed(replayed=True)``. A bad row (a payload over the store's limit) fails
+        alone. Raises ``BackendError``; after a transient one the caller repeats the batch.
+        """
+        ...

@@ -1,0 +1,34 @@
+"""The port through which pools take work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from sayiir_core.ids import SessionId
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.effect import Lease
+from sayiir_core.snapshot.head import Lane
+
+
+class ClaimStore(Protocol):
+    """Hand out cursors of runs that nobody owns."""
+
+    def claim(
+        self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
+    ) -> list[Claim]:
+        """Claim up to ``limit`` due cursors of these lanes, each under a new fence.
+
+        Best first by ``available_at + priority × aging interval``. Held, claimed and owned
+        cursors are never given. ``claim_no`` names the call, so that an unclear answer can be
+        given back by ``release_claim``. Raises ``BackendError`` if the session has ended.
+        """
+        ...
+
+    def release_claim(self, session: SessionId, claim_no: int) -> None:
+        """Give back whatever this call claimed and the session still holds; repeatable."""
+        ...
+
+    def release(self, leases: Sequence[Lease]) -> None:
+        """Give back cursors, uncounted and claimable at once; a lease no longer held is skipped."""
+        ...

@@ -1,0 +1,1 @@
+"""The snapshot model: heads, cursors, records, references, effects, and what a commit means."""
