@@ -27,18 +27,20 @@ hookimpl: Final = pluggy.HookimplMarker(PROJECT_NAME)
 
 
 @hookspec
-def sayiir_backends() -> dict[str, Callable[[str], Backend]]:  # type: ignore[empty-body]
+def sayiir_backends() -> dict[str, Callable[[str], Backend]]:
     """Return a factory per URL scheme, to be called with the whole URL.
 
     A factory opens nothing: the first operation or ``open()`` does. It raises ``PluginError`` for
     a URL that it cannot read. A scheme that another plugin has too is an error naming both.
     """
+    raise NotImplementedError
 
 
 @hookspec
-def sayiir_codecs() -> list[Codec]:  # type: ignore[empty-body]
+def sayiir_codecs() -> list[Codec]:
     """Return codecs by which payloads can be written and read.
 
     A codec's name is stored with every payload and must never change its meaning. A name that
     another plugin has too is an error naming both.
     """
+    raise NotImplementedError
