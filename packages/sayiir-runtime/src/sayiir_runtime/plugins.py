@@ -151,24 +151,23 @@ class _Loader:
 
 
 def _read_backends(answer: Any) -> Iterator[tuple[str, Callable[[str], Backend]]]:
-    if not isinstance(answer, dict):
-        raise TypeError(f"sayiir_backends returned a {type(answer).__name__}, not a dict")
-    schemes: dict[Any, Any] = answer
-    for scheme, factory in schemes.items():
-        fits = isinstance(scheme, str) and callable(factory)
-        if not fits:
-            raise TypeError(f"sayiir_backends: {scheme!r} is no scheme with a factory")
+    _expect(isinstance(answer, dict), f"sayiir_backends returned {answer!r}, not a dict")
+    for scheme, factory in answer.items():
+        fits = isinstance(scheme, str), callable(factory)
+        _expect(all(fits), f"sayiir_backends: {scheme!r}: {factory!r} is no scheme with a factory")
         yield scheme, factory
 
 
 def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec]]:
-    if not isinstance(answer, list):
-        raise TypeError(f"sayiir_codecs returned a {type(answer).__name__}, not a list")
-    codecs: list[Any] = answer
-    for codec in codecs:
-        if not isinstance(getattr(codec, "name", None), str):
-            raise TypeError(f"sayiir_codecs: {codec!r} has no name, so it is no codec")
+    _expect(isinstance(answer, list), f"sayiir_codecs returned {answer!r}, not a list")
+    for codec in answer:
+        _expect(isinstance(getattr(codec, "name", None), str), f"{codec!r} has no name")
         yield codec.name, codec
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise TypeError(otherwise)
 
 
 def _name_of(entry_point: EntryPoint) -> str:
