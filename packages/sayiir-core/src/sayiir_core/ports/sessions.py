@@ -68,7 +68,8 @@ class SessionStore(Protocol):
         """End dead sessions and take back what they hold or own; returns which.
 
         Dead is a session of this host whose process is proved gone, or one whose lease has
-        expired, the latter only if the caller itself has renewed without a gap for one full ttl.
+        expired: more than its ttl has passed since it was renewed. The latter only if the caller
+        itself has renewed without a gap for one full ttl, and its own lease has not expired.
         What they hold is charged with a death as ``sayiir_core.snapshot.control.bereave`` says.
         """
         ...

@@ -73,7 +73,7 @@ class MemorySessions:
         with store.lock:
             now = store.clock.now()
             caller = store.sessions.get(session_id)
-            if caller is None or not caller.alive or now - caller.steady_since < caller.new.ttl:
+            if caller is None or not _steady(caller, now):
                 return []
             dead = [
                 session
@@ -103,4 +103,9 @@ class MemorySessions:
 
 
 def _expired(session: Session, now: datetime) -> bool:
-    return session.alive and now - session.renewed_at >= session.new.ttl
+    return session.alive and now - session.renewed_at > session.new.ttl
+
+
+def _steady(session: Session, now: datetime) -> bool:
+    steady = now - session.steady_since >= session.new.ttl
+    return session.alive and steady and not _expired(session, now)
