@@ -24,6 +24,8 @@ from sayiir_core.ids import Index
 
 MAX_DEPTH: Final = 64
 
+_MAX_DIGITS: Final = 20
+
 
 @dataclass(slots=True, unsafe_hash=True)
 class InputRef:
@@ -156,7 +158,7 @@ _LEAVES: Final[dict[str, Callable[[str, str], Ref]]] = {
 
 
 def _number(digits: str, text: str) -> int:
-    if not (digits.isascii() and digits.isdigit()):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
         raise _malformed(text)
     return int(digits)
 

@@ -30,6 +30,10 @@ class Fields:
             raise DeserializationError(f"{where} is {type(value).__name__}, not an object")
         return cls(cast("dict[str, Any]", value), where)
 
+    def names(self) -> list[str]:
+        """Return the names of the fields."""
+        return list(self._values)
+
     def text(self, name: str) -> str:
         """Return a text."""
         value = self._get(name)
