@@ -176,6 +176,20 @@ class DeserializationError(WorkflowError):
     """Report that stored or returned data does not have the required form."""
 
 
+class InvalidValueError(DeserializationError):
+    """Report a value that does not fit its annotation; trying again cannot help.
+
+    The text starts with ``ValidationError``; ``problem`` is the rest of it, and ``place`` says
+    whose annotation it was, where that is known.
+    """
+
+    def __init__(self, problem: str, *, place: str | None = None) -> None:
+        where = f"{place}: " if place else ""
+        super().__init__(f"ValidationError: {where}{problem}")
+        self.problem = problem
+        self.place = place
+
+
 class PayloadError(DeserializationError):
     """Report that an envelope or its body cannot be read."""
 

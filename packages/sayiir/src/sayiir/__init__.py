@@ -1,1 +1,152 @@
-"""Durable workflows for Python: a checkpoint after every task, no replay, no server."""
+"""Durable workflows from plain functions.
+
+This package has no logic of its own. It gathers the public names of its siblings, and loads those
+of optional parts when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sayiir_core.authoring import (
+    Flow,
+    LoopResult,
+    NodeInfo,
+    TaskContext,
+    TaskMetadata,
+    TaskRegistry,
+    Workflow,
+    get_task_context,
+    task,
+)
+from sayiir_core.duration import parse_duration
+from sayiir_core.errors import (
+    BackendError,
+    DefinitionError,
+    DefinitionErrors,
+    DeserializationError,
+    EncodeError,
+    InstanceAlreadyExistsError,
+    InstanceBusyError,
+    InstanceNotFoundError,
+    InstanceStateError,
+    PluginError,
+    SayiirError,
+    TaskError,
+    WorkflowError,
+)
+from sayiir_core.policy import ConflictPolicy, OnMax, RetryPolicy
+from sayiir_runtime.api import (
+    cancel_workflow,
+    cancel_workflow_async,
+    pause_workflow,
+    pause_workflow_async,
+    resume_workflow,
+    resume_workflow_async,
+    retry_workflow,
+    retry_workflow_async,
+    run_durable_workflow,
+    run_durable_workflow_async,
+    run_workflow,
+    run_workflow_async,
+    send_signal,
+    send_signal_async,
+    unpause_workflow,
+    unpause_workflow_async,
+)
+from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.operations import Operations
+from sayiir_runtime.plugins import open_backend
+from sayiir_runtime.runner.checkpointing import CheckpointingRunner
+from sayiir_runtime.runner.inprocess import InProcessRunner
+from sayiir_runtime.status import WorkflowStatus
+
+if TYPE_CHECKING:
+    # Not in __all__: a star import must not need an optional part.
+    from sayiir_postgres import PostgresBackend as PostgresBackend
+    from sayiir_sqlite import SQLiteBackend
+
+__version__: Final = "0.1.0"
+
+_LAZY: Final = {
+    "SQLiteBackend": ("sayiir_sqlite", None),
+    "PostgresBackend": ("sayiir_postgres", "postgres"),
+}
+"""Names of optional parts: the module that has them, and the extra that installs it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'sayiir' has no attribute {name!r}")
+    module, extra = _LAZY[name]
+    from importlib import import_module
+
+    try:
+        value = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if extra is None:
+            raise
+        raise ImportError(
+            f"{name} needs an optional part ({error.name} is missing); "
+            f"install it with: pip install 'sayiir[{extra}]'"
+        ) from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_LAZY})
+
+
+__all__ = [
+    "BackendError",
+    "CheckpointingRunner",
+    "ConflictPolicy",
+    "DefinitionError",
+    "DefinitionErrors",
+    "DeserializationError",
+    "EncodeError",
+    "Flow",
+    "InMemoryBackend",
+    "InProcessRunner",
+    "InstanceAlreadyExistsError",
+    "InstanceBusyError",
+    "InstanceNotFoundError",
+    "InstanceStateError",
+    "LoopResult",
+    "NodeInfo",
+    "OnMax",
+    "Operations",
+    "PluginError",
+    "RetryPolicy",
+    "SQLiteBackend",
+    "SayiirError",
+    "TaskContext",
+    "TaskError",
+    "TaskMetadata",
+    "TaskRegistry",
+    "Workflow",
+    "WorkflowError",
+    "WorkflowStatus",
+    "__version__",
+    "cancel_workflow",
+    "cancel_workflow_async",
+    "get_task_context",
+    "open_backend",
+    "parse_duration",
+    "pause_workflow",
+    "pause_workflow_async",
+    "resume_workflow",
+    "resume_workflow_async",
+    "retry_workflow",
+    "retry_workflow_async",
+    "run_durable_workflow",
+    "run_durable_workflow_async",
+    "run_workflow",
+    "run_workflow_async",
+    "send_signal",
+    "send_signal_async",
+    "task",
+    "unpause_workflow",
+    "unpause_workflow_async",
+]

@@ -1,22 +1,11 @@
-"""The type parameters of flows and workflows.
-
-A ``Flow("order")`` that nobody has parametrised stands at ``Open`` until its first step binds its
-input. Only type checkers see the default; they bring their own ``typing_extensions``.
-"""
+"""The type parameters of flows and workflows; their defaults stand in ``generic.pyi``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, final
+from typing import TypeVar, final
 
-if TYPE_CHECKING:
-    from typing_extensions import TypeVar as DefaultedTypeVar
-
-    In = DefaultedTypeVar("In", default="Open")
-    Out = DefaultedTypeVar("Out", default="Open")
-else:
-    In = TypeVar("In")
-    Out = TypeVar("Out")
-
+In = TypeVar("In")
+Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
 

@@ -98,9 +98,7 @@ def _succeeded(
     if node.next != END:
         following = definition.nodes[node.next]
         if type(following) is TaskNode:
-            move = Move(
-                following.ordinal, cursor.turns, value, following.group, following.priority
-            )
+            move = Move(following.ordinal, cursor.turns, value, following.group, following.priority)
             return Record(step), move
     if node.is_key:
         return _chosen(definition, cursor, node, step, outcome.key, now)
@@ -140,20 +138,19 @@ def _failed(
 ) -> tuple[Effect, ...]:
     cursor = claim.cursor
     node = definition.task(cursor.node)
-    timed_out = isinstance(outcome, TimedOut)
     attempt = cursor.attempt + 1
     step = StepRecord(
         node=cursor.node,
         turns=cursor.turns,
         attempt=attempt,
-        status=StepStatus.TIMED_OUT if timed_out else StepStatus.FAILED,
+        status=StepStatus.TIMED_OUT if isinstance(outcome, TimedOut) else StepStatus.FAILED,
         error=outcome.error,
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
     )
     tries = attempt - cursor.fresh_from
     policy = node.policy.retry
-    retryable = timed_out or outcome.retryable
+    retryable = isinstance(outcome, TimedOut) or outcome.retryable
     if policy is not None and retryable and tries <= policy.max_retries:
         salt = f"{claim.lease.run_id}/{node.ordinal}/{cursor.turns}/{attempt}"
         return Record(step), Retry(now + policy.delay_before(tries, salt=salt))

@@ -207,9 +207,7 @@ class Walk:
         definition = self.definition
         join = definition.task(fork.next)
         gathered = JoinRef(fork.first_branch, fork.branch_count, self.turns)
-        self.effects.append(
-            Move(join.ordinal, self.turns, gathered, join.group, join.priority)
-        )
+        self.effects.append(Move(join.ordinal, self.turns, gathered, join.group, join.priority))
         branches = definition.scopes[fork.first_branch : fork.first_branch + fork.branch_count]
         children = tuple(self._child(branch) for branch in branches)
         self.effects.append(Spawn(children, self.value))

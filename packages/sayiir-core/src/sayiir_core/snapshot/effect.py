@@ -113,9 +113,7 @@ class Fail:
     error: ErrorRecord
 
 
-Effect = (
-    Start | Record | Bind | Move | Retry | Sleep | AwaitSignal | Spawn | Arrive | Finish | Fail
-)
+Effect = Start | Record | Bind | Move | Retry | Sleep | AwaitSignal | Spawn | Arrive | Finish | Fail
 """The closed union of effects."""
 
 

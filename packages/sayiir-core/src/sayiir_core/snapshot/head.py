@@ -41,7 +41,7 @@ class CursorKey(NamedTuple):
     """Name a cursor within its run: the line that it walks, and the index of that line."""
 
     scope: int
-    index: Index
+    turns: Index
 
 
 class Lane(NamedTuple):

@@ -1,0 +1,142 @@
+"""A process that dies at a chosen store call, simulated inside the test's own process.
+
+How this works: ``CrashingBackend`` stands between a driver and a store and counts the calls that
+change the store. At the chosen one it raises ``SimulatedCrash``, either before the store sees the
+call or after the store has done it (its answer is lost), and from then on every call through it
+raises too: a dead process cannot tidy up. The store itself lives on, as a server or a file does.
+Only the death of the session has to be told to the store, which ``bury`` does through the lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, TypeVar, cast
+
+from sayiir_core.ids import SessionId
+from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.sessions import NewSession
+from sayiir_pytest.clock import VirtualClock
+
+T = TypeVar("T")
+
+
+class SimulatedCrash(BaseException):
+    """The process is dead. Not an ``Exception``: nothing may handle it."""
+
+
+class Moment(StrEnum):
+    """When the process dies, seen from the store call."""
+
+    BEFORE = "before the store saw the call"
+    AFTER = "after the store did it, answer lost"
+
+
+@dataclass(frozen=True, slots=True)
+class CrashPoint:
+    """Die at the ``call``-th changing store call, counted from 1."""
+
+    call: int
+    moment: Moment
+
+
+_CHANGING: Final = {
+    "instances": frozenset({"create"}),
+    "checkpoints": frozenset({"commit"}),
+    "claims": frozenset({"claim", "release", "release_claim"}),
+    "ownership": frozenset({"own", "claim_owned", "disown"}),
+}
+"""The calls of a driver at which a death leaves the store in a state of its own."""
+
+
+class CrashingBackend:
+    """A backend whose process dies at a crash point, or never (None), counting its calls."""
+
+    def __init__(self, backend: Backend, point: CrashPoint | None = None) -> None:
+        self._backend = backend
+        self._point = point
+        self.calls = 0
+        self.trace: list[str] = []
+        self.dead = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.dead:
+            raise SimulatedCrash(name)
+        value = getattr(self._backend, name)
+        return _CrashingPort(self, name, value) if name in _PORTS else value
+
+    def changing_call(self, name: str, call: Callable[[], T]) -> T:
+        """Make a changing call, dying at it if it is the chosen one."""
+        self.calls += 1
+        self.trace.append(name)
+        chosen = self._point is not None and self._point.call == self.calls
+        if chosen and self._point is not None and self._point.moment is Moment.BEFORE:
+            self._die(name)
+        answer = call()
+        if chosen:
+            self._die(name)
+        return answer
+
+    def _die(self, name: str) -> None:
+        self.dead = True
+        raise SimulatedCrash(name)
+
+
+_PORTS: Final = frozenset(
+    {
+        "instances",
+        "definitions",
+        "checkpoints",
+        "claims",
+        "ownership",
+        "sessions",
+        "signals",
+        "control",
+        "results",
+    }
+)
+
+
+class _CrashingPort:
+    def __init__(self, owner: CrashingBackend, name: str, port: Any) -> None:
+        self._owner = owner
+        self._name = name
+        self._port = port
+
+    def __getattr__(self, method: str) -> Any:
+        call = getattr(self._port, method)
+        owner, changing = self._owner, method in _CHANGING.get(self._name, ())
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if owner.dead:
+                raise SimulatedCrash(method)
+            if not changing:
+                return call(*args, **kwargs)
+            label = f"{self._name}.{method}"
+            return owner.changing_call(label, lambda: call(*args, **kwargs))
+
+        return guarded
+
+
+def as_backend(crashing: CrashingBackend) -> Backend:
+    """Return the crashing backend under the type that drivers expect."""
+    return cast(Backend, crashing)
+
+
+def bury(backend: Backend, clock: VirtualClock, ttl: timedelta) -> list[SessionId]:
+    """Let the leases of all dead sessions run out, and have a fresh steady session reap them.
+
+    Returns the sessions that were reaped. The clock moves by two leases and a second.
+    """
+    reaper = SessionId("gravedigger")
+    backend.sessions.register(NewSession(session_id=reaper, worker_id="gravedigger", ttl=ttl))
+    for _ in range(4):
+        clock.advance(ttl / 2)
+        backend.sessions.renew(reaper)
+    clock.advance(timedelta(seconds=1))
+    backend.sessions.renew(reaper)
+    reaped = backend.sessions.reap(reaper)
+    backend.sessions.end(reaper)
+    return reaped

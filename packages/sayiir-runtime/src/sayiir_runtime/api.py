@@ -1,0 +1,224 @@
+"""The functions that users call, each with its ``_async`` form."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from sayiir_core.authoring import Workflow
+from sayiir_core.errors import WorkflowError
+from sayiir_core.policy import ConflictPolicy
+from sayiir_core.ports.backend import Backend, Capabilities
+from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.operations import Operations
+from sayiir_runtime.runner.checkpointing import CheckpointingRunner
+from sayiir_runtime.runner.inprocess import InProcessRunner
+from sayiir_runtime.runner.offload import call_in_thread, call_store
+from sayiir_runtime.status import WorkflowStatus
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+Policy = ConflictPolicy | str | None
+
+
+def run_workflow(
+    workflow: Workflow[In, Out],
+    input_data: In,
+    *,
+    instance_id: str | None = None,
+    backend: Backend | None = None,
+    conflict_policy: Policy = None,
+) -> Out:
+    """Run a workflow to its end and return its output.
+
+    Without ``instance_id`` it runs in this process alone and nothing is stored; a failing task
+    raises ``TaskError`` with the original exception as its cause. With one it runs durably and
+    raises ``WorkflowError`` if it fails or parks.
+    """
+    if instance_id is None:
+        return InProcessRunner().run(workflow, input_data)
+    status = run_durable_workflow(workflow, instance_id, input_data, backend, conflict_policy)
+    return _output_of(status)
+
+
+async def run_workflow_async(
+    workflow: Workflow[In, Out],
+    input_data: In,
+    *,
+    instance_id: str | None = None,
+    backend: Backend | None = None,
+    conflict_policy: Policy = None,
+) -> Out:
+    """Run like ``run_workflow`` without blocking the loop, on which async tasks run."""
+    if instance_id is None:
+        runner = InProcessRunner(loop=asyncio.get_running_loop())
+        return await call_in_thread(
+            lambda: runner.run(workflow, input_data), name="sayiir-run", on_cancel=runner.stop
+        )
+    status = await run_durable_workflow_async(
+        workflow, instance_id, input_data, backend, conflict_policy
+    )
+    return _output_of(status)
+
+
+def run_durable_workflow(
+    workflow: Workflow[In, Any],
+    instance_id: str,
+    input_data: In,
+    backend: Backend | None = None,
+    conflict_policy: Policy = None,
+) -> WorkflowStatus:
+    """Run with a checkpoint after every task until the run ends or parks.
+
+    A failing task does not raise: the status says ``failed`` and why. Without ``backend`` a fresh
+    memory store is used for this call.
+    """
+    runner = CheckpointingRunner(_checked(backend))
+    return runner.run(workflow, instance_id, input_data, conflict_policy=conflict_policy)
+
+
+async def run_durable_workflow_async(
+    workflow: Workflow[In, Any],
+    instance_id: str,
+    input_data: In,
+    backend: Backend | None = None,
+    conflict_policy: Policy = None,
+) -> WorkflowStatus:
+    """Run like ``run_durable_workflow`` without blocking the loop, on which async tasks run."""
+    runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
+    return await call_in_thread(
+        lambda: runner.run(workflow, instance_id, input_data, conflict_policy=conflict_policy),
+        name=f"sayiir-run-{instance_id}",
+        on_cancel=runner.stop,
+    )
+
+
+def resume_workflow(
+    workflow: Workflow[Any, Any],
+    instance_id: str,
+    backend: Backend,
+    *,
+    wait: timedelta | float | None = None,
+) -> WorkflowStatus:
+    """Continue an instance where it is; see ``CheckpointingRunner.resume``."""
+    return CheckpointingRunner(_checked(backend)).resume(workflow, instance_id, wait=wait)
+
+
+async def resume_workflow_async(
+    workflow: Workflow[Any, Any],
+    instance_id: str,
+    backend: Backend,
+    *,
+    wait: timedelta | float | None = None,
+) -> WorkflowStatus:
+    """Continue like ``resume_workflow`` without blocking the loop."""
+    runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
+    return await call_in_thread(
+        lambda: runner.resume(workflow, instance_id, wait=wait),
+        name=f"sayiir-run-{instance_id}",
+        on_cancel=runner.stop,
+    )
+
+
+def retry_workflow(
+    workflow: Workflow[Any, Any], instance_id: str, backend: Backend
+) -> WorkflowStatus:
+    """Continue a failed instance from the failed node, with fresh attempts."""
+    return CheckpointingRunner(_checked(backend)).retry(workflow, instance_id)
+
+
+async def retry_workflow_async(
+    workflow: Workflow[Any, Any], instance_id: str, backend: Backend
+) -> WorkflowStatus:
+    """Continue like ``retry_workflow`` without blocking the loop."""
+    runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
+    return await call_in_thread(
+        lambda: runner.retry(workflow, instance_id),
+        name=f"sayiir-run-{instance_id}",
+        on_cancel=runner.stop,
+    )
+
+
+def cancel_workflow(
+    instance_id: str,
+    backend: Backend,
+    reason: str | None = None,
+    cancelled_by: str | None = None,
+) -> None:
+    """Cancel for good: parked and queued work at once, a running task at its end."""
+    Operations(_checked(backend)).cancel(instance_id, reason=reason, cancelled_by=cancelled_by)
+
+
+async def cancel_workflow_async(
+    instance_id: str,
+    backend: Backend,
+    reason: str | None = None,
+    cancelled_by: str | None = None,
+) -> None:
+    """Cancel like ``cancel_workflow`` without blocking the loop."""
+    await call_store(
+        _checked(backend), lambda: cancel_workflow(instance_id, backend, reason, cancelled_by)
+    )
+
+
+def pause_workflow(
+    instance_id: str, backend: Backend, reason: str | None = None, paused_by: str | None = None
+) -> None:
+    """Hold an instance at its next boundary until ``unpause_workflow``."""
+    Operations(_checked(backend)).pause(instance_id, reason=reason, paused_by=paused_by)
+
+
+async def pause_workflow_async(
+    instance_id: str, backend: Backend, reason: str | None = None, paused_by: str | None = None
+) -> None:
+    """Pause like ``pause_workflow`` without blocking the loop."""
+    await call_store(
+        _checked(backend), lambda: pause_workflow(instance_id, backend, reason, paused_by)
+    )
+
+
+def unpause_workflow(instance_id: str, backend: Backend) -> None:
+    """Release what a pause holds; a worker or ``resume_workflow`` goes on with it."""
+    Operations(_checked(backend)).unpause(instance_id)
+
+
+async def unpause_workflow_async(instance_id: str, backend: Backend) -> None:
+    """Unpause like ``unpause_workflow`` without blocking the loop."""
+    await call_store(_checked(backend), lambda: unpause_workflow(instance_id, backend))
+
+
+def send_signal(instance_id: str, signal_name: str, payload: Any, backend: Backend) -> None:
+    """Send a signal; it is kept if nothing waits for it yet, even before the instance exists."""
+    Operations(_checked(backend)).send_signal(instance_id, signal_name, payload)
+
+
+async def send_signal_async(
+    instance_id: str, signal_name: str, payload: Any, backend: Backend
+) -> None:
+    """Send like ``send_signal`` without blocking the loop."""
+    await call_store(
+        _checked(backend), lambda: send_signal(instance_id, signal_name, payload, backend)
+    )
+
+
+def _checked(backend: Backend | None) -> Backend:
+    if backend is None:
+        return InMemoryBackend()
+    if not isinstance(getattr(backend, "capabilities", None), Capabilities):
+        raise TypeError(
+            f"backend must be a Sayiir backend such as SQLiteBackend(...), not "
+            f"{type(backend).__name__}; open one with open_backend(url)"
+        )
+    return backend
+
+
+def _output_of(status: WorkflowStatus) -> Any:
+    if not status.is_completed():
+        why = status.error or status.reason or "it waits; use run_durable_workflow for its status"
+        raise WorkflowError(
+            f"instance {status.instance_id!r} did not complete: {status.status} ({why})",
+            instance_id=status.instance_id,
+        )
+    return status.output

@@ -1,0 +1,1 @@
+"""Runners: drivers that run instances which they own."""

@@ -1,0 +1,228 @@
+"""One call of one body, from its input to an outcome.
+
+How this works: an attempt is prepared, called and concluded, in whatever thread or loop suits
+it. Every ordinary exception of the body, of decoding its input and of encoding its output becomes
+an outcome; exceptions that are no errors (an interrupt, an exit) are kept for the driver, which
+raises them in its own thread.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from sayiir_core.authoring import LoopResult, TaskContext, reset_task_context, set_task_context
+from sayiir_core.engine.outcome import Failed, Outcome, Succeeded, TimedOut
+from sayiir_core.errors import (
+    DeserializationError,
+    EncodeError,
+    InvalidValueError,
+    LoopResultError,
+    TaskTimeoutError,
+)
+from sayiir_core.ids import sanitize_text
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.step import ErrorRecord, Verdict
+from sayiir_core.workflow.node import TaskNode
+from sayiir_runtime.runner.program import Program
+
+NEVER_RETRIED: Final = (InvalidValueError, EncodeError, DeserializationError, LoopResultError)
+"""What would fail again: the same input, the same output, the same code."""
+
+
+class CancelFlag:
+    """Tell a running body, through its context, that nobody waits for it any more."""
+
+    __slots__ = ("is_set",)
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def __bool__(self) -> bool:
+        return self.is_set
+
+
+class Attempt:
+    """One call of one body; ``outcome`` is set when it has ended."""
+
+    __slots__ = (
+        "body",
+        "cancel",
+        "claim",
+        "clock",
+        "context",
+        "error",
+        "outcome",
+        "result",
+        "started_at",
+        "value",
+    )
+
+    def __init__(
+        self,
+        program: Program,
+        claim: Claim,
+        value: Any,
+        clock: Callable[[], datetime],
+    ) -> None:
+        cursor = claim.cursor
+        body = program.body(cursor.node)
+        self.claim = claim
+        self.body = body
+        self.value = value
+        self.clock = clock
+        self.cancel = CancelFlag()
+        self.started_at: datetime | None = None
+        self.outcome: Outcome | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.context = TaskContext(
+            program=program,
+            metadata=body.metadata,
+            node=body.node,
+            lease=claim.lease,
+            turns=cursor.turns,
+            attempt=cursor.attempt - cursor.fresh_from + 1,
+            cancel=self.cancel,
+        )
+
+    def run(self) -> Outcome | None:
+        """Call a synchronous body here; None if it raised what is no error (see ``error``)."""
+        self.started_at = self.clock()
+        token = set_task_context(self.context)
+        try:
+            value = (
+                self.body.function(self.value) if self.body.takes_value else self.body.function()
+            )
+        except Exception as error:  # noqa: BLE001 - the boundary around user code
+            return self.fail(error)
+        except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
+            self.error = interruption
+            return None
+        finally:
+            reset_task_context(token)
+        return self.succeed(value)
+
+    async def run_async(self) -> Outcome | None:
+        """Await an asynchronous body; like ``run`` otherwise."""
+        self.started_at = self.clock()
+        set_task_context(self.context)
+        try:
+            call = self.body.function
+            value = await (call(self.value) if self.body.takes_value else call())
+        except Exception as error:  # noqa: BLE001 - the boundary around user code
+            return self.fail(error)
+        except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
+            if not self.cancel.is_set and not isinstance(
+                interruption, KeyboardInterrupt | SystemExit
+            ):
+                return self.fail(interruption)
+            self.error = interruption
+            return None
+        return self.succeed(value)
+
+    def succeed(self, value: Any) -> Outcome:
+        """Conclude a body that returned: encode its value, read its verdict or key."""
+        node = self.body.node
+        verdict: Verdict | None = None
+        key: str | None = None
+        try:
+            if node.loop is not None:
+                verdict, value = _read_verdict(node, value)
+            elif node.is_key:
+                value = key = _read_key(node, value)
+            payload = self.body.values.encode_output(value)
+        except Exception as error:  # noqa: BLE001 - encoding calls user code, too
+            return self.fail(error)
+        self.result = value
+        self.outcome = Succeeded(
+            output=payload,
+            verdict=verdict,
+            key=key,
+            started_at=self.started_at,
+            finished_at=self.clock(),
+        )
+        return self.outcome
+
+    def fail(self, error: BaseException) -> Outcome:
+        """Conclude a body that raised."""
+        self.error = error
+        policy = self.body.node.policy.retry
+        retryable = not isinstance(error, NEVER_RETRIED) and (
+            policy is None or policy.retries(error)
+        )
+        self.outcome = Failed(
+            error=describe(self.body.node.path, error),
+            retryable=retryable,
+            started_at=self.started_at,
+            finished_at=self.clock(),
+        )
+        return self.outcome
+
+    def time_out(self) -> Outcome:
+        """Conclude a body that ran too long; whatever it does from now on is discarded."""
+        self.cancel.is_set = True
+        node = self.body.node
+        error = TaskTimeoutError(
+            f"task {node.path!r} ran longer than its timeout of {self.body.timeout_seconds:g} s",
+            task_id=node.path,
+            instance_id=self.claim.lease.instance_id,
+        )
+        self.error = error
+        self.outcome = TimedOut(
+            error=ErrorRecord(path=node.path, type="TaskTimeoutError", message=str(error)),
+            started_at=self.started_at,
+            finished_at=self.clock(),
+        )
+        return self.outcome
+
+
+def describe(path: str, error: BaseException) -> ErrorRecord:
+    """Return an exception as data, with its traceback, fit for any store."""
+    text = "".join(traceback.format_exception(error))
+    if isinstance(error, InvalidValueError):
+        kind, _, message = str(error).partition(": ")
+        return ErrorRecord(
+            path=path,
+            type=kind,
+            message=sanitize_text(message),
+            traceback=sanitize_text(text),
+        )
+    return ErrorRecord(
+        path=path,
+        type=type(error).__name__,
+        message=sanitize_text(_message(error)),
+        traceback=sanitize_text(text),
+    )
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:  # noqa: BLE001 - a user's __str__ may raise anything
+        return f"(its message could not be read: {type(failure).__name__})"
+
+
+def _read_verdict(node: TaskNode, value: Any) -> tuple[Verdict, Any]:
+    result = LoopResult.from_value(value)
+    if result is None:
+        loop = node.path.rpartition("/")[0]
+        raise LoopResultError(
+            f"the last task of loop {loop!r}, {node.id!r}, returned {type(value).__name__}; "
+            f"return LoopResult.again(value) or LoopResult.done(value)",
+            task_id=node.path,
+        )
+    return (Verdict.DONE if result.is_done else Verdict.AGAIN), result.value
+
+
+def _read_key(node: TaskNode, value: Any) -> str:
+    key = value.value if isinstance(value, Enum) else value
+    if type(key) is not str:
+        raise DeserializationError(
+            f"key function {node.path!r} returned {type(value).__name__}; return one of the "
+            f"strings that the route declares in keys="
+        )
+    return key

@@ -1,0 +1,189 @@
+"""Where bodies run that the driver does not call itself: threads, and an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any, Final
+
+from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.pool import Job, ThreadPool
+
+logger = logging.getLogger("sayiir.runner")
+
+MAX_THREADS: Final = 32
+MAX_COROUTINES: Final = 1000
+
+
+class DriveStoppedError(BaseException):
+    """Leave a drive whose caller no longer waits; not an error of anything that it ran."""
+
+
+class BodyRunner:
+    """Start attempts, wait for their ends, and give up those that run too long.
+
+    ``loop`` is the caller's running event loop, if there is one: asynchronous bodies then run
+    where the caller's own clients and locks belong. Otherwise a private loop gets a thread.
+    """
+
+    def __init__(
+        self, *, size: int = MAX_THREADS, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        self.size = size
+        self._loop = loop
+        self._private_loop: asyncio.AbstractEventLoop | None = None
+        self._pool: ThreadPool | None = None
+        self._ended: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
+        self._jobs: dict[Attempt, Job | Future[Any]] = {}
+        self._deadlines: dict[Attempt, float] = {}
+        self._coroutines = 0
+        self._stopped = threading.Event()
+
+    def has_room(self, is_async: bool) -> bool:
+        """Tell whether one more body of this kind may start."""
+        if is_async:
+            return self._coroutines < MAX_COROUTINES
+        return len(self._jobs) - self._coroutines < self.size
+
+    def start(self, attempt: Attempt) -> None:
+        """Start a body; its end arrives at ``wait``."""
+        timeout = attempt.body.timeout_seconds
+        if timeout is not None:
+            self._deadlines[attempt] = time.monotonic() + timeout
+        context = contextvars.copy_context()
+        if attempt.body.is_async:
+            self._coroutines += 1
+            self._jobs[attempt] = self._start_coroutine(attempt, context)
+        else:
+            self._jobs[attempt] = self._threads().submit(
+                lambda: context.run(self._run_here, attempt)
+            )
+
+    def wait(self, timeout: float) -> list[Attempt]:
+        """Return what has ended, waiting for the first end until a deadline or the timeout."""
+        if self._deadlines:
+            timeout = min(timeout, min(self._deadlines.values()) - time.monotonic())
+        ended: list[Attempt] = []
+        try:
+            first = self._ended.get(timeout=max(0.0, timeout))
+            while True:
+                if first is not None:
+                    self._forget(first)
+                    ended.append(first)
+                first = self._ended.get_nowait()
+        except queue.Empty:
+            pass
+        if self._stopped.is_set():
+            raise DriveStoppedError
+        return ended
+
+    def overdue(self, running: Iterable[Attempt]) -> list[Attempt]:
+        """Give up the attempts whose timeout has passed, and return them as timed out."""
+        if not self._deadlines:
+            return []
+        moment = time.monotonic()
+        late = [a for a in running if self._deadlines.get(a, moment + 1) <= moment]
+        for attempt in late:
+            attempt.time_out()
+            self.abandon(attempt)
+        return late
+
+    def abandon(self, attempt: Attempt) -> None:
+        """Stop waiting for a body: cancel a coroutine, leave a thread alone and count it."""
+        attempt.cancel.is_set = True
+        job = self._jobs.get(attempt)
+        self._forget(attempt)
+        if isinstance(job, Job):
+            self._threads().give_up(job)
+            logger.warning(
+                "task %s was given up after its timeout but its thread still runs "
+                "(%d such threads); have it look at get_task_context().cancelled",
+                attempt.body.node.path,
+                0 if self._pool is None else self._pool.abandoned,
+            )
+        elif job is not None:
+            job.cancel()
+
+    def pause(self, seconds: float) -> None:
+        """Wait for a while, or until stopped."""
+        if self._stopped.wait(seconds):
+            raise DriveStoppedError
+
+    def stop(self) -> None:
+        """Make the drive end at its next wait; may be called from any thread."""
+        self._stopped.set()
+        self._ended.put(None)
+
+    def close(self) -> None:
+        """Give up what still runs, and let the threads end."""
+        for attempt in list(self._jobs):
+            self.abandon(attempt)
+        if self._pool is not None:
+            self._pool.close()
+        loop = self._private_loop
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+
+    def _forget(self, attempt: Attempt) -> None:
+        if isinstance(self._jobs.pop(attempt, None), Future):
+            self._coroutines -= 1
+        self._deadlines.pop(attempt, None)
+
+    def _threads(self) -> ThreadPool:
+        if self._pool is None:
+            self._pool = ThreadPool(self.size, "sayiir-task")
+        return self._pool
+
+    def _run_here(self, attempt: Attempt) -> None:
+        attempt.run()
+        self._end(attempt)
+
+    def _end(self, attempt: Attempt) -> None:
+        if not attempt.cancel.is_set or attempt in self._jobs:
+            self._ended.put(attempt)
+
+    def _start_coroutine(self, attempt: Attempt, context: contextvars.Context) -> Future[Any]:
+        loop = self._loop or self._own_loop()
+        future: Future[Any] = Future()
+
+        def begin() -> None:
+            if future.cancelled():
+                return
+            task = loop.create_task(self._await(attempt), context=context)
+            future.add_done_callback(
+                lambda f: loop.call_soon_threadsafe(task.cancel) if f.cancelled() else None
+            )
+
+        loop.call_soon_threadsafe(begin)
+        return future
+
+    async def _await(self, attempt: Attempt) -> None:
+        await attempt.run_async()
+        self._end(attempt)
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        if self._private_loop is None:
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=_serve, args=(loop,), name="sayiir-loop", daemon=True).start()
+            self._private_loop = loop
+        return self._private_loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        if pending:
+            loop.run_until_complete(asyncio.wait(pending, timeout=1.0))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()

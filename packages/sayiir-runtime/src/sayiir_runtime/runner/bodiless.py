@@ -1,0 +1,65 @@
+"""What happened at a claimed cursor, where no body has to run to know it."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from sayiir_core.engine.outcome import (
+    Entered,
+    Expired,
+    Failed,
+    Outcome,
+    Signalled,
+    Started,
+    Woken,
+)
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.head import CursorState
+from sayiir_core.snapshot.step import ErrorRecord
+from sayiir_core.workflow.node import END, SignalNode
+from sayiir_runtime.runner.program import Program
+
+MAX_DELIVERIES: Final = 5
+
+
+def outcome_without_body(program: Program, claim: Claim) -> Outcome | None:
+    """Return the outcome at a control node, or of a task that must not start yet or any more.
+
+    None means that the body has to run.
+    """
+    cursor = claim.cursor
+    match cursor.state:
+        case CursorState.SLEEPING:
+            return Woken()
+        case CursorState.SIGNALLED:
+            return Signalled()
+        case CursorState.AWAITING:
+            return Expired(_default_of(program, cursor.node))
+        case _:
+            pass
+    if cursor.node == END or not program.is_task(cursor.node):
+        return Entered()
+    if len(cursor.deaths) >= MAX_DELIVERIES:
+        return Failed(error=_died(program, claim), retryable=False)
+    if cursor.deaths and cursor.started_at is None:
+        return Started()
+    return None
+
+
+def _default_of(program: Program, ordinal: int) -> bytes | None:
+    node = program.definition.nodes[ordinal]
+    assert isinstance(node, SignalNode)
+    return None if node.on_timeout is None else program.codec.encode(json.loads(node.on_timeout))
+
+
+def _died(program: Program, claim: Claim) -> ErrorRecord:
+    cursor = claim.cursor
+    path = program.definition.nodes[cursor.node].path
+    return ErrorRecord(
+        path=path,
+        type="WorkerDiedError",
+        message=f"task {path!r} of instance {claim.lease.instance_id!r} was delivered "
+        f"{len(cursor.deaths)} times and its process died each time (sessions "
+        f"{', '.join(cursor.deaths)}); find what kills the process, then retry",
+    )

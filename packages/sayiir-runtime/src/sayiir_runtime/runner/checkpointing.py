@@ -1,0 +1,302 @@
+"""The runner that owns what it runs and checkpoints every step."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from sayiir_core.authoring import Workflow
+from sayiir_core.errors import (
+    BackendError,
+    InstanceAlreadyExistsError,
+    InstanceBusyError,
+    SessionEndedError,
+    WorkflowError,
+)
+from sayiir_core.ids import InstanceId, RunId, SessionId, check_instance_id
+from sayiir_core.policy import ConflictPolicy
+from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.instances import Created, Exists, InstanceQuery, NewInstance
+from sayiir_core.ports.ownership import Busy, Owned
+from sayiir_core.snapshot.answer import Claim, LostReason
+from sayiir_core.snapshot.head import Head, InstanceState
+from sayiir_core.snapshot.status import StatusWord
+from sayiir_runtime.codec import PayloadCodec
+from sayiir_runtime.observe import Observer
+from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.runner.bodies import BodyRunner
+from sayiir_runtime.runner.driver import Driver, DriveResult
+from sayiir_runtime.runner.lease import SessionKeeper, keeper_of
+from sayiir_runtime.runner.program import Program, program_of
+from sayiir_runtime.status import WorkflowStatus
+
+logger = logging.getLogger("sayiir.runner")
+
+_POLL_SECONDS: Final = 0.1
+
+
+class CheckpointingRunner:
+    """Run instances in this process, each owned by it while it runs.
+
+    One runner may serve several threads, but each of its calls drives one instance.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        codec: PayloadCodec | None = None,
+        keeper: SessionKeeper | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+        make_bodies: Callable[[], BodyRunner] | None = None,
+    ) -> None:
+        self.backend = backend
+        self._codec = codec or default_codec()
+        self._keeper = keeper or keeper_of(backend)
+        self._make_bodies = make_bodies or (lambda: BodyRunner(loop=loop))
+        self._observer = Observer(backend, self._codec)
+        self._active: set[BodyRunner] = set()
+
+    def run(
+        self,
+        workflow: Workflow[Any, Any],
+        instance_id: str,
+        input: Any,  # noqa: A002 - the word of the public contract
+        *,
+        conflict_policy: ConflictPolicy | str | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> WorkflowStatus:
+        """Start an instance and run it until it ends or parks.
+
+        Raises ``InstanceAlreadyExistsError`` (policy ``fail``), ``WorkflowError`` for another
+        definition, ``TypeError`` for an input that the codec cannot store, ``BackendError``.
+        """
+        checked = check_instance_id(instance_id)
+        policy = ConflictPolicy(conflict_policy or ConflictPolicy.FAIL)
+        program = program_of(workflow, self._codec)
+        payload = program.encode_input(input)
+        self._keeper.save_definition(program.definition)
+        first = program.definition.nodes[program.definition.scopes[0].first]
+        session = self._keeper.session()
+        new = NewInstance(
+            instance_id=checked,
+            run_id=RunId(str(uuid.uuid4())),
+            identity=program.definition.identity,
+            policy_fingerprint=program.definition.policy_fingerprint,
+            input=payload,
+            node=first.ordinal,
+            group=first.group,
+            priority=first.priority,
+            owner=session,
+            replace=policy is ConflictPolicy.TERMINATE_EXISTING,
+            labels=labels or {},
+        )
+        created, session = self._create(new, session)
+        if isinstance(created, Created):
+            claims = () if created.claim is None else (created.claim,)
+            return self._drive(program, created.head, session, claims)
+        return self._use_existing(program, created.head, policy)
+
+    def resume(
+        self,
+        workflow: Workflow[Any, Any],
+        instance_id: str,
+        *,
+        wait: timedelta | float | None = None,
+    ) -> WorkflowStatus:
+        """Continue an instance; returns its status at once if there is nothing to run.
+
+        ``wait`` bounds how long a lease that is no longer renewed is waited out; by default until
+        it expires. Raises ``InstanceBusyError`` if another live process runs it,
+        ``InstanceNotFoundError``, ``WorkflowError`` for another definition.
+        """
+        program = program_of(workflow, self._codec)
+        head = self.backend.instances.load(check_instance_id(instance_id))
+        self._check_definition(program, head)
+        if head.header.state is not InstanceState.RUNNING:
+            return self._observer.status_of_head(head, program.definition)
+        limit = wait.total_seconds() if isinstance(wait, timedelta) else wait
+        session, owned = self._own(check_instance_id(instance_id), limit)
+        return self._drive(program, owned, session)
+
+    def retry(self, workflow: Workflow[Any, Any], instance_id: str) -> WorkflowStatus:
+        """Revive a failed instance and run it on from what failed, with fresh attempts."""
+        program = program_of(workflow, self._codec)
+        checked = check_instance_id(instance_id)
+        self._check_definition(program, self.backend.instances.load(checked))
+        self.backend.control.retry(checked)
+        return self.resume(workflow, instance_id)
+
+    def recover(self, workflows: Iterable[Workflow[Any, Any]]) -> list[WorkflowStatus]:
+        """Continue everything of these workflows that is in flight and that nobody runs.
+
+        Returns the status of each instance that was looked at, oldest first. Instances that
+        another live process runs are left to it.
+        """
+        by_identity = {w.definition.identity: w for w in workflows}
+        statuses: list[WorkflowStatus] = []
+        for instance_id, identity in self._in_flight({i.workflow_id for i in by_identity}):
+            workflow = by_identity.get(identity)
+            if workflow is None:
+                logger.warning("instance %s needs another definition: %s", instance_id, identity)
+                continue
+            try:
+                statuses.append(self.resume(workflow, instance_id))
+            except InstanceBusyError as busy:
+                logger.info("%s", busy)
+        return statuses
+
+    def stop(self) -> None:
+        """Make the calls that run now end soon; what they run stays resumable."""
+        for bodies in list(self._active):
+            bodies.stop()
+
+    def _in_flight(self, workflow_ids: set[Any]) -> list[tuple[InstanceId, Any]]:
+        found: list[tuple[InstanceId, Any]] = []
+        for workflow_id in workflow_ids:
+            after: str | None = None
+            while True:
+                page = self.backend.instances.select(
+                    InstanceQuery(workflow_id=workflow_id, state=InstanceState.RUNNING, after=after)
+                )
+                found.extend((header.instance_id, header.identity) for header in page.headers)
+                after = page.next
+                if after is None:
+                    break
+        return found[::-1]
+
+    def _create(self, new: NewInstance, session: SessionId) -> tuple[Created | Exists, SessionId]:
+        try:
+            return self.backend.instances.create([new])[0], session
+        except SessionEndedError:
+            self._keeper.lost(session)
+            new.owner = self._keeper.session()
+            return self.backend.instances.create([new])[0], new.owner
+
+    def _use_existing(self, program: Program, head: Head, policy: ConflictPolicy) -> WorkflowStatus:
+        instance_id = head.header.instance_id
+        if policy is ConflictPolicy.FAIL:
+            status = self._observer.status_of_head(head, None)
+            raise InstanceAlreadyExistsError(
+                f"instance {instance_id!r} already exists and is {status.status}; choose another "
+                f"id, or pass conflict_policy='use_existing' or 'terminate_existing'",
+                instance_id=instance_id,
+            )
+        self._check_definition(program, head)
+        if head.header.state is not InstanceState.RUNNING:
+            return self._observer.status_of_head(head, program.definition)
+        try:
+            session, owned = self._own(instance_id, limit=0.0)
+        except InstanceBusyError:
+            return self._observer.status(instance_id)
+        return self._drive(program, owned, session)
+
+    def _check_definition(self, program: Program, head: Head) -> None:
+        stored, ours = head.header.identity, program.definition.identity
+        if stored != ours:
+            raise WorkflowError(
+                f"instance {head.header.instance_id!r} was started by definition {stored}, not by "
+                f"{ours}; run it with that version, or replace it with "
+                f"conflict_policy='terminate_existing'",
+                instance_id=head.header.instance_id,
+            )
+
+    def _own(self, instance_id: InstanceId, limit: float | None) -> tuple[SessionId, Head]:
+        """Become the owner, waiting out a lease that nobody renews."""
+        started = time.monotonic()
+        first: Busy | None = None
+        while True:
+            session = self._keeper.session()
+            try:
+                answer = self.backend.ownership.own(session, instance_id)
+            except SessionEndedError:
+                self._keeper.lost(session)
+                continue
+            if isinstance(answer, Owned):
+                return session, answer.head
+            if self.backend.sessions.reap(session):
+                continue
+            waited = time.monotonic() - started
+            if self._is_alive(session, answer, first) or (limit is not None and waited >= limit):
+                raise self._busy(instance_id, answer)
+            if first is None:
+                logger.warning(
+                    "%s; waiting for its lease to expire", self._busy(instance_id, answer)
+                )
+                first = answer
+            time.sleep(_POLL_SECONDS)
+
+    def _is_alive(self, session: SessionId, busy: Busy, first: Busy | None) -> bool:
+        holder = busy.holder
+        if holder.session_id == session or holder.proved_alive:
+            return True
+        return first is not None and (
+            first.holder.session_id != holder.session_id
+            or first.holder.renewed_at != holder.renewed_at
+        )
+
+    def _busy(self, instance_id: InstanceId, busy: Busy) -> InstanceBusyError:
+        holder = busy.holder
+        age = (self.backend.now() - holder.renewed_at).total_seconds()
+        return InstanceBusyError(
+            instance_id,
+            holder=f"{holder.worker_id} (process {holder.pid}, session {holder.session_id})",
+            host=holder.host,
+            lease_age_seconds=max(0.0, age),
+        )
+
+    def _drive(
+        self, program: Program, head: Head, session: SessionId, claims: Sequence[Claim] = ()
+    ) -> WorkflowStatus:
+        instance_id, run_id = head.header.instance_id, head.header.run_id
+        bodies = self._make_bodies()
+        self._active.add(bodies)
+        result = DriveResult()
+        try:
+            driver = Driver(
+                self.backend,
+                program,
+                bodies,
+                session=session,
+                instance_id=instance_id,
+                run_id=run_id,
+            )
+            result = driver.drive(claims)
+        finally:
+            self._active.discard(bodies)
+            bodies.close()
+            if not result.completed:
+                self._disown(session, instance_id)
+        if result.completed and result.output is not None:
+            return WorkflowStatus(
+                instance_id=instance_id,
+                run_id=run_id,
+                status=StatusWord.COMPLETED.value,
+                output=result.output.plain(self._codec),
+            )
+        self._report_loss(result, session, instance_id)
+        return self._observer.status(instance_id, program.definition)
+
+    def _disown(self, session: SessionId, instance_id: InstanceId) -> None:
+        try:
+            self.backend.ownership.disown(session, instance_id)
+        except BackendError as error:
+            logger.warning("instance %s is given back later: %s", instance_id, error)
+            self._keeper.disown_later(instance_id)
+
+    def _report_loss(
+        self, result: DriveResult, session: SessionId, instance_id: InstanceId
+    ) -> None:
+        if result.lost is LostReason.SESSION_ENDED:
+            self._keeper.lost(session)
+        elif result.lost is LostReason.REPLACED:
+            raise WorkflowError(
+                f"instance {instance_id!r} was replaced by a new run (or pruned) while this one "
+                f"ran; its later results were refused",
+                instance_id=instance_id,
+            )

@@ -1,0 +1,376 @@
+"""The drive loop: run one owned instance until it ends, parks or is taken away.
+
+How this works: the driver holds claims. A claim at a task with nothing else to do runs in the
+driver's own thread; several run on pool threads and on an event loop, and end in one queue. What
+has ended is turned into checkpoints by the engine and committed as one batch, by this thread
+alone: commits never share a thread with a body that somebody waits for. The answers say which
+claims go on. When nothing is left the driver looks once more at the store, and waits for
+back-offs, but not for delays and signals unless it is told to.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sayiir_core.engine.advance import advance
+from sayiir_core.engine.outcome import Outcome, Signalled, Succeeded
+from sayiir_core.ids import InstanceId, RunId, SessionId
+from sayiir_core.ports.backend import Backend
+from sayiir_core.snapshot.answer import Answer, Claim, Lost, LostReason
+from sayiir_core.snapshot.apply import follow
+from sayiir_core.snapshot.effect import Checkpoint, Finish, Retry, Sleep
+from sayiir_core.snapshot.head import CursorKey, CursorState, Head, InstanceState
+from sayiir_core.snapshot.reference import SignalRef, StepRef
+from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.bodies import BodyRunner
+from sayiir_runtime.runner.bodiless import outcome_without_body
+from sayiir_runtime.runner.input import MISSING, Carry, InputReader
+from sayiir_runtime.runner.program import Program
+
+logger = logging.getLogger("sayiir.runner")
+
+POLL_SECONDS: Final = 0.25
+
+
+@dataclass(slots=True)
+class Hold:
+    """A claim in the driver's hands, with what it remembers of the claim's input."""
+
+    claim: Claim
+    carry: Carry | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class DriveResult:
+    """How a drive ended.
+
+    ``output`` is set if this drive completed the run. ``errors`` are the exceptions that bodies
+    raised here, by the path of their task, the last one of each.
+    """
+
+    completed: bool = False
+    output: Carry | None = None
+    lost: LostReason | None = None
+    errors: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
+
+
+class Driver:
+    """Drive one instance that its session owns."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        program: Program,
+        bodies: BodyRunner,
+        *,
+        session: SessionId,
+        instance_id: InstanceId,
+        run_id: RunId,
+        wait_for_delays: bool = False,
+    ) -> None:
+        self._backend = backend
+        self._commit = backend.checkpoints.commit
+        self._now: Callable[[], datetime] = backend.now
+        self._program = program
+        self._definition = program.definition
+        self._bodies = bodies
+        self._session = session
+        self._instance_id = instance_id
+        self._run_id = run_id
+        self._wait_for_delays = wait_for_delays
+        self._inputs = InputReader(
+            backend.results, program.codec, program.definition, instance_id, run_id
+        )
+        self._ready: deque[Hold] = deque()
+        self._running: dict[CursorKey, tuple[Hold, Attempt]] = {}
+        self._due: datetime | None = None
+        self._halted = False
+        self._unclear = False
+        self._claim_no = 0
+        self._looked = 0.0
+        self._result = DriveResult()
+
+    def drive(
+        self, claims: Sequence[Claim] = (), *, failed: Exception | None = None
+    ) -> DriveResult:
+        """Run until nothing can go on; raises what a body raised that is no error.
+
+        With ``failed`` the first claim's body was already called, and raised that.
+        """
+        self._ready.extend(Hold(claim) for claim in claims)
+        if failed is not None:
+            hold = self._ready.popleft()
+            attempt = Attempt(self._program, hold.claim, MISSING, self._now)
+            self._settle([hold], [attempt.fail(failed)], [attempt])
+        result = self._result
+        while result.lost is None and not result.completed:
+            if self._ready and not self._halted:
+                self._start_ready()
+            elif self._running:
+                self._collect()
+            elif not self._refill():
+                break
+        return result
+
+    # Starting what is ready.
+
+    def _start_ready(self) -> None:
+        while self._ready and not self._halted and self._result.lost is None:
+            hold = self._ready[0]
+            outcome = outcome_without_body(self._program, hold.claim)
+            if outcome is not None:
+                self._ready.popleft()
+                self._settle([hold], [outcome])
+            elif len(self._ready) == 1 and not self._running and self._is_inline(hold):
+                self._ready.popleft()
+                self._run_chain(hold)
+            elif self._bodies.has_room(self._is_async(hold)):
+                self._ready.popleft()
+                self._start_body(hold)
+            else:
+                break
+        if self._running:
+            self._collect()
+
+    def _is_inline(self, hold: Hold) -> bool:
+        return self._program.body(hold.claim.cursor.node).inline
+
+    def _is_async(self, hold: Hold) -> bool:
+        return self._program.body(hold.claim.cursor.node).is_async
+
+    def _attempt(self, hold: Hold) -> Attempt | None:
+        """Prepare an attempt; None if its input cannot be decoded, which is settled here."""
+        attempt = Attempt(self._program, hold.claim, MISSING, self._now)
+        try:
+            if attempt.body.takes_value:
+                attempt.value = self._inputs.read(hold.claim, hold.carry, attempt.body)
+        except self._inputs.refused as error:
+            self._settle([hold], [attempt.fail(error)])
+            self._result.errors[attempt.body.node.path] = error
+            return None
+        return attempt
+
+    def _run_chain(self, hold: Hold) -> None:
+        """Run bodies in this thread for as long as one cursor is all there is to do."""
+        claim = hold.claim
+        while True:
+            attempt = self._attempt(hold)
+            if attempt is None:
+                return
+            outcome = attempt.run()
+            if outcome is None:
+                assert attempt.error is not None
+                raise attempt.error
+            if not self._settle_one(hold, attempt, outcome):
+                return
+            node = claim.cursor.node
+            if not self._ready or self._ready[0] is not hold or not self._program.body(node).inline:
+                return
+            self._ready.popleft()
+
+    def _start_body(self, hold: Hold) -> None:
+        attempt = self._attempt(hold)
+        if attempt is not None:
+            self._running[hold.claim.lease.key] = (hold, attempt)
+            self._bodies.start(attempt)
+
+    # Collecting what has ended.
+
+    def _collect(self) -> None:
+        ended = self._bodies.wait(self._patience())
+        ended.extend(self._bodies.overdue(attempt for _, attempt in self._running.values()))
+        holds: list[Hold] = []
+        outcomes: list[Outcome] = []
+        attempts: list[Attempt] = []
+        for attempt in ended:
+            entry = self._running.get(attempt.claim.lease.key)
+            if entry is None or entry[1] is not attempt:
+                continue
+            del self._running[attempt.claim.lease.key]
+            if attempt.outcome is None:
+                assert attempt.error is not None
+                raise attempt.error
+            holds.append(entry[0])
+            outcomes.append(attempt.outcome)
+            attempts.append(attempt)
+        if holds:
+            self._settle(holds, outcomes, attempts)
+        self._look_around()
+
+    def _patience(self) -> float:
+        waits = [POLL_SECONDS]
+        if self._due is not None:
+            waits.append((self._due - self._now()).total_seconds())
+        return max(0.0, min(waits))
+
+    def _look_around(self) -> None:
+        """While bodies run, notice requests from outside, timers that are due, and signals."""
+        moment = time.monotonic()
+        now = self._now()
+        due = self._due is not None and now >= self._due
+        if not self._running or not (due or moment - self._looked > POLL_SECONDS):
+            return
+        self._looked = moment
+        self._due = None
+        head = self._backend.instances.load(self._instance_id)
+        if head.header.run_id != self._run_id:
+            self._give_up(LostReason.REPLACED)
+        elif head.header.state is not InstanceState.RUNNING:
+            self._unclear = self._unclear or bool(self._ready)
+            self._halt()
+            if head.header.state is InstanceState.CANCELLED:
+                for _, attempt in self._running.values():
+                    attempt.cancel.is_set = True
+        elif not self._halted and any(c.claimable(now) for c in head.cursors.values()):
+            self._claim()
+
+    # Committing.
+
+    def _settle_one(self, hold: Hold, attempt: Attempt, outcome: Outcome) -> bool:
+        """Commit one outcome; True if the same cursor can go on."""
+        return self._settle([hold], [outcome], [attempt])
+
+    def _settle(
+        self, holds: list[Hold], outcomes: list[Outcome], attempts: Sequence[Attempt | None] = ()
+    ) -> bool:
+        now = self._now()
+        definition = self._definition
+        batch = [
+            advance(definition, hold.claim, outcome, now=now)
+            for hold, outcome in zip(holds, outcomes, strict=True)
+        ]
+        answers = self._commit(batch)
+        going = False
+        for position, hold in enumerate(holds):
+            attempt = attempts[position] if attempts else None
+            if attempt is not None and attempt.error is not None:
+                self._result.errors[attempt.body.node.path] = attempt.error
+            carry = self._carry(hold, outcomes[position], attempt)
+            going = self._take_answer(hold, batch[position], answers[position], carry, now)
+        if self._unclear:
+            self._resync()
+        return going
+
+    def _carry(self, hold: Hold, outcome: Outcome, attempt: Attempt | None) -> Carry | None:
+        """Remember a new value, so that its first consumer needs no read."""
+        cursor = hold.claim.cursor
+        if type(outcome) is Succeeded and attempt is not None:
+            return Carry(StepRef(cursor.node, cursor.turns), outcome.output, attempt.result)
+        if isinstance(outcome, Signalled) and cursor.delivered is not None:
+            return Carry(SignalRef(cursor.delivered))
+        return hold.carry
+
+    def _take_answer(
+        self, hold: Hold, checkpoint: Checkpoint, answer: Answer, carry: Carry | None, now: datetime
+    ) -> bool:
+        if isinstance(answer, Lost):
+            self._lose(hold, answer)
+            return False
+        if answer.claims:
+            self._ready.extend(Hold(claim, carry) for claim in answer.claims)
+        if answer.replayed or answer.held:
+            self._unclear = True
+            if answer.held:
+                self._halt()
+            return False
+        if follow(hold.claim.cursor, checkpoint, now):
+            hold.carry = carry
+            self._ready.append(hold)
+            return True
+        self._note_rest(checkpoint, carry)
+        return False
+
+    def _note_rest(self, checkpoint: Checkpoint, carry: Carry | None) -> None:
+        last = checkpoint.effects[-1]
+        if isinstance(last, Finish):
+            self._result.completed = True
+            if carry is not None and carry.leaf == last.value:
+                self._result.output = carry
+        elif isinstance(last, Retry):
+            self._note_due(last.at)
+        elif isinstance(last, Sleep):
+            self._note_due(last.until)
+
+    def _note_due(self, at: datetime) -> None:
+        self._due = at if self._due is None else min(self._due, at)
+
+    def _lose(self, hold: Hold, lost: Lost) -> None:
+        logger.warning(
+            "instance %s: a checkpoint at node %d was refused (%s)",
+            self._instance_id,
+            hold.claim.cursor.node,
+            lost.why.value,
+        )
+        if lost.why in {LostReason.REPLACED, LostReason.SESSION_ENDED}:
+            self._give_up(lost.why)
+        else:
+            self._unclear = True
+
+    def _give_up(self, why: LostReason) -> None:
+        self._result.lost = why
+        for _, attempt in self._running.values():
+            self._bodies.abandon(attempt)
+        self._running.clear()
+
+    def _halt(self) -> None:
+        """Start nothing more: the instance is paused, cancelled or failed."""
+        self._halted = True
+        self._ready.clear()
+
+    def _resync(self) -> None:
+        """Give back what the store thinks is held here and is not."""
+        self._unclear = False
+        held = [hold.claim.lease for hold in self._ready]
+        held.extend(hold.claim.lease for hold, _ in self._running.values())
+        self._backend.sessions.reconcile(self._session, held, self._instance_id)
+
+    # Looking for more.
+
+    def _claim(self) -> bool:
+        self._claim_no += 1
+        claims = self._backend.ownership.claim_owned(
+            self._session, self._claim_no, self._instance_id, self._bodies.size
+        )
+        self._ready.extend(Hold(claim) for claim in claims)
+        return bool(claims)
+
+    def _refill(self) -> bool:
+        """With nothing left to run, look at the store; False if the drive is over."""
+        self._due = None
+        if self._unclear:
+            self._resync()
+        if not self._halted and self._claim():
+            return True
+        head = self._backend.instances.load(self._instance_id)
+        if head.header.run_id != self._run_id:
+            self._result.lost = LostReason.REPLACED
+            return False
+        if head.header.state is not InstanceState.RUNNING:
+            return False
+        self._halted = False
+        due = self._next_due(head)
+        if due is None:
+            return False
+        wait = (due - self._now()).total_seconds()
+        if wait > 0:
+            self._bodies.pause(min(wait, POLL_SECONDS))
+        return True
+
+    def _next_due(self, head: Head) -> datetime | None:
+        """Return when the next cursor that this drive waits for is due, None if there is none."""
+        states = {CursorState.READY, CursorState.SIGNALLED}
+        if self._wait_for_delays:
+            states.add(CursorState.SLEEPING)
+        times = [
+            cursor.available_at
+            for cursor in head.cursors.values()
+            if cursor.available_at is not None
+            and (cursor.state in states or cursor.claimable(self._now()))
+        ]
+        return min(times, default=None)

@@ -1,0 +1,156 @@
+"""Reading inputs: from a reference to the value that a body receives.
+
+How this works: an input is the decoded form of stored bytes, every time anew, so that no two
+bodies share a mutable object. Exact scalars skip the round trip, because it is the identity.
+A reference that the driver has just written (its *carry*) or that came with the claim needs no
+read; anything else is read by key, many keys at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sayiir_core.errors import BackendError, DeserializationError, InvalidValueError
+from sayiir_core.ids import InstanceId, RunId
+from sayiir_core.ports.results import ResultStore
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.reference import JoinRef, Leaf, Ref, RoutedRef, encode_ref
+from sayiir_core.workflow.definition import Definition
+from sayiir_runtime.codec import PayloadCodec, TaskValues, is_scalar
+from sayiir_runtime.runner.program import TaskBody
+
+
+class _Missing:
+    __slots__ = ()
+
+
+MISSING: Final[Any] = _Missing()
+"""The absence of a value where None is one."""
+
+
+class Carry:
+    """What a driver remembers of a value that it has just seen stored."""
+
+    __slots__ = ("leaf", "payload", "scalar")
+
+    def __init__(self, leaf: Leaf, payload: bytes | None = None, value: Any = MISSING) -> None:
+        self.leaf = leaf
+        self.payload = payload
+        self.scalar = value if is_scalar(value) else MISSING
+
+    def plain(self, codec: PayloadCodec) -> Any:
+        """Return the plain decoded value; there must be a payload."""
+        if self.scalar is not MISSING:
+            return self.scalar
+        assert self.payload is not None
+        return codec.decode(self.payload)
+
+
+class InputReader:
+    """Read and decode the inputs of one run."""
+
+    refused: Final = (InvalidValueError, DeserializationError)
+    """What makes an input unfit for its task: the step fails, and is not tried again."""
+
+    def __init__(
+        self,
+        results: ResultStore,
+        codec: PayloadCodec,
+        definition: Definition,
+        instance_id: InstanceId,
+        run_id: RunId,
+    ) -> None:
+        self._results = results
+        self._codec = codec
+        self._definition = definition
+        self._instance_id = instance_id
+        self._run_id = run_id
+
+    def read(self, claim: Claim, carry: Carry | None, body: TaskBody) -> Any:
+        """Return a fresh input value for a body."""
+        ref = claim.cursor.input
+        values = body.values
+        if carry is not None and carry.leaf == ref:
+            if carry.scalar is not MISSING and values.plain_input:
+                return carry.scalar
+            if carry.payload is not None:
+                return values.decode_input(carry.payload)
+        if not isinstance(ref, JoinRef | RoutedRef):
+            payload = claim.inputs.get(ref)
+            if payload is None:
+                payload = self._payloads([ref])[ref]
+            return values.decode_input(payload)
+        return self._composed(ref, values)
+
+    def value(self, ref: Ref) -> Any:
+        """Return the plain decoded value behind a reference."""
+        return self._assemble(ref, *self._gather(ref))
+
+    def _composed(self, ref: JoinRef | RoutedRef, values: TaskValues) -> Any:
+        return values.decode_plain(self.value(ref))
+
+    def _gather(self, ref: Ref) -> tuple[dict[Leaf, bytes], dict[JoinRef, list[Ref]]]:
+        """Read everything that a reference names, level by level."""
+        joins: dict[JoinRef, list[Ref]] = {}
+        leaves: dict[Leaf, None] = {}
+        todo: list[Ref] = [ref]
+        while todo:
+            part = todo.pop()
+            match part:
+                case JoinRef():
+                    joins[part] = self._branches(part)
+                    todo.extend(joins[part])
+                case RoutedRef(key, value):
+                    leaves[key] = None
+                    todo.append(value)
+                case _:
+                    leaves[part] = None
+        return self._payloads(leaves), joins
+
+    def _branches(self, join: JoinRef) -> list[Ref]:
+        refs = self._results.branches(self._run_id, join)
+        if None in refs:
+            raise self._absent(join)
+        return [ref for ref in refs if ref is not None]
+
+    def _payloads(self, leaves: Iterable[Leaf]) -> dict[Leaf, bytes]:
+        asked = list(leaves)
+        payloads = self._results.payloads(self._instance_id, self._run_id, asked)
+        found: dict[Leaf, bytes] = {}
+        for leaf, payload in zip(asked, payloads, strict=True):
+            if payload is None:
+                raise self._absent(leaf)
+            found[leaf] = payload
+        return found
+
+    def _absent(self, ref: Ref) -> BackendError:
+        return BackendError(
+            f"instance {self._instance_id!r}: the store has no value for {encode_ref(ref)!r}; "
+            f"were its rows removed by hand?",
+            instance_id=self._instance_id,
+        )
+
+    def _assemble(
+        self, ref: Ref, payloads: dict[Leaf, bytes], joins: dict[JoinRef, list[Ref]]
+    ) -> Any:
+        keys: list[str] = []
+        while isinstance(ref, RoutedRef):
+            keys.append(self._codec.decode(payloads[ref.key]))
+            ref = ref.value
+        if isinstance(ref, JoinRef):
+            names = self._names(ref)
+            parts: Sequence[Ref] = joins[ref]
+            value: Any = {
+                name: self._assemble(part, payloads, joins)
+                for name, part in zip(names, parts, strict=True)
+            }
+        else:
+            value = self._codec.decode(payloads[ref])
+        for key in reversed(keys):
+            value = {"branch": key, "result": value}
+        return value
+
+    def _names(self, join: JoinRef) -> list[str]:
+        scopes = self._definition.scopes
+        return [scope.name for scope in scopes[join.first : join.first + join.count]]

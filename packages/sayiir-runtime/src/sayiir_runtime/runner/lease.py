@@ -1,0 +1,208 @@
+"""One live session per opened backend and process, renewed by one daemon thread.
+
+How this works: a session is registered when the first run needs it and ended when the backend is
+closed or the process exits. The thread renews it, takes from the dead what they held, and gives
+back what a driver could not give back itself. User code never runs on this thread, so no task
+can keep it from renewing; only C code that holds the interpreter's lock longer than the ttl can. A
+store that no other process can open needs no renewal, and gets no thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+import uuid
+import weakref
+from datetime import timedelta
+from typing import Final
+
+from sayiir_core.errors import BackendError
+from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.sessions import NewSession
+from sayiir_core.workflow.definition import Definition, DefinitionIdentity
+from sayiir_runtime.runner.pool import ThreadPool
+
+logger = logging.getLogger("sayiir.runner")
+
+CLAIM_TTL: Final = timedelta(seconds=30)
+HEARTBEAT_INTERVAL: Final = timedelta(seconds=5)
+STORE_THREADS: Final = 8
+
+
+class SessionKeeper:
+    """Hold a session of a backend alive.
+
+    With ``heartbeat=None`` there is no thread, and whoever owns the keeper renews the session.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        worker_id: str | None = None,
+        ttl: timedelta = CLAIM_TTL,
+        heartbeat: timedelta | None = HEARTBEAT_INTERVAL,
+    ) -> None:
+        self.ttl = ttl
+        self.heartbeat = heartbeat
+        self._backend = weakref.ref(backend)
+        self._worker_id = worker_id or f"{os.uname().nodename}:{os.getpid()}"
+        self._lock = threading.Lock()
+        self._session: SessionId | None = None
+        self._pid = os.getpid()
+        self._stop = threading.Event()
+        self._undone: set[InstanceId] = set()
+        self._threads: ThreadPool | None = None
+        self._saved: set[tuple[DefinitionIdentity, str]] = set()
+
+    def session(self) -> SessionId:
+        """Return the live session; registers one, and starts the thread, if there is none."""
+        session = self._session
+        if session is not None and self._pid == os.getpid():
+            return session
+        with self._lock:
+            return self._session if self._is_current() else self._register()  # type: ignore[return-value]
+
+    def threads(self) -> ThreadPool:
+        """Return the private threads on which calls to this store are made for event loops."""
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPool(STORE_THREADS, "sayiir-store")
+            return self._threads
+
+    def save_definition(self, definition: Definition) -> None:
+        """Store a definition, once per process and policy."""
+        mark = (definition.identity, definition.policy_fingerprint)
+        if mark not in self._saved:
+            backend = self._backend()
+            assert backend is not None, "a keeper is used through its backend"
+            backend.definitions.save(definition)
+            self._saved.add(mark)
+
+    def lost(self, session: SessionId) -> None:
+        """Forget a session that the store calls ended; the next use registers a new one."""
+        with self._lock:
+            if self._session == session:
+                self._session = None
+                self._stop.set()
+
+    def disown_later(self, instance_id: InstanceId) -> None:
+        """Give an instance back as soon as the store can be reached again."""
+        with self._lock:
+            self._undone.add(instance_id)
+
+    def close(self) -> None:
+        """End the session in good order, as far as the store can be reached."""
+        with self._lock:
+            session, self._session = self._session, None
+            self._stop.set()
+        backend = self._backend()
+        if session is None or backend is None or self._pid != os.getpid():
+            return
+        try:
+            backend.sessions.end(session)
+        except BackendError as error:
+            logger.warning("session %s could not be ended: %s", session, error)
+
+    def _is_current(self) -> bool:
+        return self._session is not None and self._pid == os.getpid()
+
+    def _register(self) -> SessionId:
+        backend = self._backend()
+        assert backend is not None, "a keeper is used through its backend"
+        session = SessionId(uuid.uuid4().hex)
+        backend.sessions.register(
+            NewSession(session_id=session, worker_id=self._worker_id, ttl=self.ttl)
+        )
+        self._session = session
+        self._pid = os.getpid()
+        self._stop = threading.Event()
+        self._undone = set()
+        if backend.capabilities.shared and self.heartbeat is not None:
+            self._start_thread(session, self.heartbeat)
+        return session
+
+    def _start_thread(self, session: SessionId, heartbeat: timedelta) -> None:
+        threading.Thread(
+            target=self._keep,
+            args=(session, heartbeat, self._stop),
+            name=f"sayiir-heartbeat-{session[:8]}",
+            daemon=True,
+        ).start()
+
+    def _keep(self, session: SessionId, heartbeat: timedelta, stop: threading.Event) -> None:
+        renewed = time.monotonic()
+        while not stop.wait(heartbeat.total_seconds()):
+            backend = self._backend()
+            if backend is None:
+                return
+            try:
+                alive = backend.sessions.renew(session)
+                if not alive:
+                    logger.warning(
+                        "session %s was ended by another process: its lease of %.0f s had "
+                        "expired (last renewed %.1f s ago); what it ran is taken over",
+                        session,
+                        self.ttl.total_seconds(),
+                        time.monotonic() - renewed,
+                    )
+                    self.lost(session)
+                    return
+                renewed = time.monotonic()
+                self._tidy(backend, session)
+            except BackendError as error:
+                logger.warning("heartbeat of session %s failed, trying again: %s", session, error)
+            del backend
+
+    def _tidy(self, backend: Backend, session: SessionId) -> None:
+        with self._lock:
+            undone = tuple(self._undone)
+        for instance_id in undone:
+            backend.ownership.disown(session, instance_id)
+            with self._lock:
+                self._undone.discard(instance_id)
+        for dead in backend.sessions.reap(session):
+            logger.warning("session %s is dead; its work is free to be taken", dead)
+
+
+class _Keepers:
+    """The keepers of this process, one per backend object that is alive."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self._lock = threading.Lock()
+        self._by_backend: weakref.WeakKeyDictionary[Backend, SessionKeeper] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def of(self, backend: Backend) -> SessionKeeper:
+        with self._lock:
+            keeper = self._by_backend.get(backend)
+            if keeper is None:
+                keeper = self._by_backend[backend] = SessionKeeper(backend)
+            return keeper
+
+    def close(self) -> None:
+        for keeper in list(self._by_backend.values()):
+            keeper.close()
+
+
+_keepers: Final = _Keepers()
+atexit.register(_keepers.close)
+# A forked child has its parent's sessions neither to use nor to end.
+os.register_at_fork(after_in_child=_keepers.clear)
+
+
+def keeper_of(backend: Backend) -> SessionKeeper:
+    """Return the keeper that all runs over this backend object share.
+
+    Kept beside the backend and not by a runner, because each call of ``run_durable_workflow`` is
+    a runner of its own, and a lease per call would double its round trips.
+    """
+    return _keepers.of(backend)

@@ -1,0 +1,114 @@
+"""A workflow made ready to run: for each task node its function and what calling it takes."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from sayiir_core.authoring import LoopResult, TaskMetadata, Workflow
+from sayiir_core.workflow.definition import Definition
+from sayiir_core.workflow.node import END, ROOT, SignalNode, TaskNode
+from sayiir_runtime.codec import PayloadCodec, TaskValues
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskBody:
+    """What one task node runs. ``inline``: a plain call in the driver's own thread will do."""
+
+    node: TaskNode
+    function: Callable[..., Any]
+    values: TaskValues
+    is_async: bool
+    inline: bool
+    takes_value: bool
+    timeout_seconds: float | None
+    metadata: TaskMetadata
+
+
+class Program:
+    """A workflow with its bodies, each made at its first use."""
+
+    def __init__(self, workflow: Workflow[Any, Any], codec: PayloadCodec) -> None:
+        self.codec: Final = codec
+        self.workflow_id: Final = workflow.workflow_id
+        self.definition: Final[Definition] = workflow.definition
+        self.metadata: Final = workflow.metadata
+        self._function = workflow.function
+        self._bodies: dict[int, TaskBody] = {}
+
+    def body(self, ordinal: int) -> TaskBody:
+        """Return the body of a task node."""
+        body = self._bodies.get(ordinal)
+        if body is None:
+            body = self._bodies[ordinal] = self._make(self.definition.task(ordinal))
+        return body
+
+    def encode_input(self, value: Any) -> bytes:
+        """Return the payload of a run's input, as the first task's annotation wants it."""
+        first = self.definition.scopes[ROOT].first
+        if self.is_task(first):
+            return self.body(first).values.encode_input(value)
+        return self.codec.encode(value)
+
+    def is_task(self, ordinal: int) -> bool:
+        """Tell whether a node has a body."""
+        return isinstance(self.definition.nodes[ordinal], TaskNode)
+
+    @cached_property
+    def signals(self) -> list[str]:
+        """Return the names of the signals that the workflow can wait for."""
+        return [n.signal_name for n in self.definition.nodes if isinstance(n, SignalNode)]
+
+    @cached_property
+    def straight(self) -> tuple[TaskBody, ...]:
+        """Return the bodies of the root scope up to the first that needs more than a call."""
+        bodies: list[TaskBody] = []
+        ordinal = self.definition.scopes[ROOT].first
+        while ordinal != END and self.is_task(ordinal) and self.body(ordinal).inline:
+            bodies.append(self.body(ordinal))
+            ordinal = bodies[-1].node.next
+        return tuple(bodies)
+
+    @cached_property
+    def behind_straight(self) -> int:
+        """Return the first node of the root scope that is not straight, ``END`` if all are."""
+        if not self.straight:
+            return self.definition.scopes[ROOT].first
+        return self.straight[-1].node.next
+
+    def _make(self, node: TaskNode) -> TaskBody:
+        function = self._function(node.ordinal)
+        values = TaskValues.from_function(function, self.codec, unwrap=(LoopResult,))
+        timeout = node.policy.timeout
+        is_async = _is_async(function)
+        return TaskBody(
+            node=node,
+            function=function,
+            values=values,
+            is_async=is_async,
+            inline=not is_async and timeout is None,
+            takes_value=values.takes_value,
+            timeout_seconds=None if timeout is None else timeout.total_seconds(),
+            metadata=TaskMetadata.from_node(node),
+        )
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object whose call is a coroutine
+    )
+
+
+_programs: weakref.WeakKeyDictionary[Workflow[Any, Any], Program] = weakref.WeakKeyDictionary()
+
+
+def program_of(workflow: Workflow[Any, Any], codec: PayloadCodec) -> Program:
+    """Return the program of a workflow, made once: inspecting functions is slow."""
+    program = _programs.get(workflow)
+    if program is None or program.codec is not codec:
+        program = _programs[workflow] = Program(workflow, codec)
+    return program

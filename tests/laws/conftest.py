@@ -1,0 +1,50 @@
+"""The stores over which the laws are checked."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sayiir_core.ports.backend import Backend
+from sayiir_pytest.clock import VirtualClock
+from sayiir_pytest.process import World
+from sayiir_runtime.memory import InMemoryBackend
+
+STORES = ["memory", "sqlite", "postgres"]
+
+Make = Callable[[VirtualClock], Backend]
+
+
+def _memory(request: pytest.FixtureRequest) -> Make:
+    return lambda clock: InMemoryBackend(clock=clock)
+
+
+def _sqlite(request: pytest.FixtureRequest) -> Make:
+    from sayiir_sqlite import SQLiteBackend
+
+    # A file in memory where the machine has such a place: what is tested here is no disk.
+    shm = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(dir=shm if shm.is_dir() else None))
+    request.addfinalizer(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return lambda clock: SQLiteBackend(str(folder / "laws.db"), synchronous="NORMAL", clock=clock)
+
+
+def _postgres(request: pytest.FixtureRequest) -> Make:
+    from sayiir_postgres import PostgresBackend
+
+    dsn: Any = request.getfixturevalue("postgres_database")
+    return lambda clock: PostgresBackend(dsn, clock=clock)
+
+
+@pytest.fixture(params=STORES)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Give a store of each kind with a clock that stands still."""
+    make = {"memory": _memory, "sqlite": _sqlite, "postgres": _postgres}[request.param](request)
+    world = World(make)
+    yield world
+    world.store.close()
