@@ -100,7 +100,7 @@ def needs(checkpoint: Checkpoint) -> Needs:
 
 def apply(head: Head, checkpoint: Checkpoint, now: datetime) -> Applied:
     """Apply one checkpoint to a head in place; ``now`` is the store's clock."""
-    refused = _check_guard(head, checkpoint)
+    refused = check_guard(head, checkpoint)
     if refused is not None:
         return Applied(refused)
     cursor = head.cursors[checkpoint.lease.key]
@@ -111,7 +111,8 @@ def apply(head: Head, checkpoint: Checkpoint, now: datetime) -> Applied:
     return commit.finish()
 
 
-def _check_guard(head: Head, checkpoint: Checkpoint) -> Answer | None:
+def check_guard(head: Head, checkpoint: Checkpoint) -> Answer | None:
+    """Return the answer to a checkpoint whose guard does not hold, None if it holds."""
     lease = checkpoint.lease
     if head.header.run_id != lease.run_id:
         return _REPLACED
