@@ -1,0 +1,112 @@
+"""One connection to the file, with the few ways in which the stores use it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+Row = tuple[Any, ...]
+Params = Sequence[Any]
+
+_SYNCHRONOUS: Final = {
+    "FULL": "PRAGMA synchronous = FULL",
+    "NORMAL": "PRAGMA synchronous = NORMAL",
+}
+_STATEMENTS_KEPT: Final = 256
+
+
+class Synchronous(StrEnum):
+    """When a commit is acknowledged: after it reached the disk, or the operating system."""
+
+    FULL = "FULL"
+    NORMAL = "NORMAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How connections to one file are made; ``path`` is absolute."""
+
+    path: str
+    synchronous: Synchronous
+    busy_timeout: timedelta
+    max_page_count: int | None = None
+
+
+class Handle:
+    """A connection and its one cursor: a statement is read to its end before the next one.
+
+    ``execute`` is the cursor's own, for the statements of the hot path. Each is compiled once,
+    because its text is always the same object.
+    """
+
+    __slots__ = ("connection", "execute", "many")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        cursor = connection.cursor()
+        self.connection = connection
+        self.execute = cursor.execute
+        self.many = cursor.executemany
+
+    def all(self, sql: str, params: Params = ()) -> list[Row]:
+        """Return all rows."""
+        return self.execute(sql, params).fetchall()
+
+    def one(self, sql: str, params: Params = ()) -> Row | None:
+        """Return the first row, None if there is none."""
+        rows = self.execute(sql, params).fetchall()
+        return rows[0] if rows else None
+
+    def each(self, sql: str, params: Params = ()) -> Iterator[Row]:
+        """Yield rows as they are read; nothing else may be executed meanwhile."""
+        return iter(self.execute(sql, params))
+
+    def change(self, sql: str, params: Params = ()) -> int:
+        """Return how many rows a statement changed."""
+        return self.execute(sql, params).rowcount
+
+    def insert(self, sql: str, params: Params) -> int:
+        """Return the number that a new row was given."""
+        number = self.execute(sql, params).lastrowid
+        assert number is not None
+        return number
+
+    def change_many(self, sql: str, rows: Iterable[Params]) -> None:
+        """Execute a statement once per row."""
+        self.many(sql, rows)
+
+
+def connect_writer(settings: Settings) -> Handle:
+    """Open the connection that writes; SQLite waits for others until ``stop_waiting``."""
+    handle = _connect(settings)
+    handle.execute(_SYNCHRONOUS[settings.synchronous])
+    if settings.max_page_count is not None:
+        handle.execute("PRAGMA max_page_count = " + str(settings.max_page_count))
+    return handle
+
+
+def connect_reader(settings: Settings) -> Handle:
+    """Open a connection that only reads, and so never waits for a writer."""
+    handle = _connect(settings)
+    handle.execute("PRAGMA query_only = 1")
+    return handle
+
+
+def stop_waiting(handle: Handle) -> None:
+    """Make SQLite report at once that others are in the way, to whoever waits in a better way."""
+    handle.execute("PRAGMA busy_timeout = 0")
+
+
+def _connect(settings: Settings) -> Handle:
+    # Every use is guarded by a lock or by belonging to one caller, whatever its thread.
+    connection = sqlite3.connect(
+        settings.path,
+        timeout=settings.busy_timeout.total_seconds(),
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=_STATEMENTS_KEPT,
+    )
+    return Handle(connection)

@@ -1,0 +1,108 @@
+"""What belongs to this process and to no child of it.
+
+How this works: SQLite keeps, per file and process, notes about the locks that it holds. A child
+made by ``fork`` inherits the notes but not the locks, and would go on by them even on connections
+of its own, until it loses data. So nothing may be open while a process forks: just before, each
+database is brought to rest and its connections are closed; the parent opens new ones when it
+needs them, and so does the child, which knows of nothing open.
+
+The state here is the process's own, which is why a module holds it. It also holds one lock per
+file, on which all writers of this process queue instead of polling the file against each other.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Final, Protocol
+
+
+class AtFork(Protocol):
+    """What must not be open while the process forks."""
+
+    @property
+    def path(self) -> str:
+        """Return the absolute path of the file."""
+        ...
+
+    def rest(self) -> None:
+        """Let current reads end, let none begin, and close everything."""
+        ...
+
+    def wake(self) -> None:
+        """Go on as before, in the parent."""
+        ...
+
+    def wake_in_child(self) -> None:
+        """Forget what belongs to the parent, and take the lock of this process."""
+        ...
+
+
+class ProcessFiles:
+    """The databases of this process, and one lock per file."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: weakref.WeakValueDictionary[str, threading.Lock] = (
+            weakref.WeakValueDictionary()
+        )
+        self._members: weakref.WeakSet[AtFork] = weakref.WeakSet()
+        self._resting: list[AtFork] = []
+        self._taken: list[threading.Lock] = []
+
+    def join(self, member: AtFork) -> threading.Lock:
+        """Take part in forks; returns the lock for writers of the file."""
+        with self._guard:
+            self._members.add(member)
+            return self._lock(member.path)
+
+    def lock(self, path: str) -> threading.Lock:
+        """Return the lock for writers of a file."""
+        with self._guard:
+            return self._lock(path)
+
+    def _lock(self, path: str) -> threading.Lock:
+        lock = self._locks.get(path)
+        if lock is None:
+            lock = self._locks[path] = threading.Lock()
+        return lock
+
+    def before_fork(self) -> None:
+        """Wait until nobody writes or reads, and close everything."""
+        self._guard.acquire()
+        self._resting = list(self._members)
+        self._taken = [self._lock(path) for path in sorted({it.path for it in self._resting})]
+        for lock in self._taken:
+            lock.acquire()
+        for member in self._resting:
+            member.rest()
+
+    def after_fork_in_parent(self) -> None:
+        """Let everybody go on."""
+        resting, self._resting = self._resting, []
+        taken, self._taken = self._taken, []
+        for member in resting:
+            member.wake()
+        for lock in taken:
+            lock.release()
+        self._guard.release()
+
+    def after_fork_in_child(self) -> None:
+        """Start with fresh locks: other threads, which might hold more of them, are gone."""
+        resting = self._resting
+        self._guard = threading.Lock()
+        self._locks = weakref.WeakValueDictionary()
+        self._resting, self._taken = [], []
+        for member in resting:
+            member.wake_in_child()
+
+
+PROCESS: Final = ProcessFiles()
+"""The one object of its kind, because there is one process."""
+
+os.register_at_fork(
+    before=PROCESS.before_fork,
+    after_in_parent=PROCESS.after_fork_in_parent,
+    after_in_child=PROCESS.after_fork_in_child,
+)

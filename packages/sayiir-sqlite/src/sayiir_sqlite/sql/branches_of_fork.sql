@@ -1,0 +1,1 @@
+SELECT scope, value FROM scopes WHERE run = ? AND idx = ? AND scope >= ? AND scope < ?

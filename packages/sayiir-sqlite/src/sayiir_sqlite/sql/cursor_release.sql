@@ -1,0 +1,3 @@
+UPDATE cursors
+SET session = NULL, started_at = NULL, deaths = ?
+WHERE run = ? AND scope = ? AND idx = ?

@@ -1,0 +1,7 @@
+UPDATE cursors
+SET
+    node = ?, turns = ?, input = ?, grp = ?, priority = ?, state = ?, available_at = ?,
+    attempt = ?, fresh_from = ?, deaths = ?, signal = ?, delivered = ?, pending = ?, held = ?,
+    owned = ?, session = (SELECT session FROM sessions WHERE session_id = ?), claim_no = ?,
+    fence = ?, seq = ?, started_at = ?
+WHERE run = ? AND scope = ? AND idx = ?

@@ -1,0 +1,1 @@
+UPDATE cursors SET owned = ? WHERE run = ?

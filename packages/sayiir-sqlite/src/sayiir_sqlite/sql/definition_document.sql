@@ -1,0 +1,1 @@
+SELECT document FROM policies WHERE definition = ? ORDER BY policy LIMIT 1

@@ -1,0 +1,1 @@
+SELECT * FROM header_rows WHERE run = ?

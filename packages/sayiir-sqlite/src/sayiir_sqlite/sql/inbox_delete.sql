@@ -1,0 +1,1 @@
+DELETE FROM inboxes WHERE instance_id = ?

@@ -1,0 +1,1 @@
+SELECT inbox, last_seq FROM inboxes WHERE instance_id = ?

@@ -1,0 +1,1 @@
+INSERT INTO inputs (run, payload) VALUES (?, ?)

@@ -1,0 +1,1 @@
+DELETE FROM labels WHERE key = ? AND value = ? AND run = ?

@@ -1,0 +1,1 @@
+SELECT definition FROM definitions WHERE workflow_id = ? AND structure_hash = ?

@@ -1,0 +1,1 @@
+SELECT payload FROM inputs WHERE run = ? AND length(payload) <= ?

@@ -1,0 +1,1 @@
+SELECT run FROM instances WHERE run_id = ?

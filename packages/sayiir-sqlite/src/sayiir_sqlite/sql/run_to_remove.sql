@@ -1,0 +1,1 @@
+SELECT run, instance_id, labels FROM instances WHERE instance_id = ?

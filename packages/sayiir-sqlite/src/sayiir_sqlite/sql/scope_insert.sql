@@ -1,0 +1,1 @@
+INSERT INTO scopes (run, idx, scope, value, fence, seq) VALUES (?, ?, ?, ?, ?, ?)

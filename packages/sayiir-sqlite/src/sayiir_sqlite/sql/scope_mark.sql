@@ -1,0 +1,1 @@
+SELECT fence, seq FROM scopes WHERE run = ? AND idx = ? AND scope = ?

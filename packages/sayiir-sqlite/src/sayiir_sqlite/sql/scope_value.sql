@@ -1,0 +1,1 @@
+SELECT value FROM scopes WHERE run = ? AND idx = ? AND scope = ?

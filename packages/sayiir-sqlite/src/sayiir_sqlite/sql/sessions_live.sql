@@ -1,0 +1,5 @@
+SELECT
+    session, session_id, worker_id, host, boot, pid, lock_file, ttl, renewed_at, steady_since,
+    ended_at
+FROM sessions
+WHERE ended_at IS NULL

@@ -1,0 +1,3 @@
+UPDATE signals
+SET consumed_by = ?
+WHERE inbox = (SELECT inbox FROM inboxes WHERE instance_id = ?) AND seq = ?

@@ -1,0 +1,1 @@
+DELETE FROM signals WHERE inbox = (SELECT inbox FROM inboxes WHERE instance_id = ?)
