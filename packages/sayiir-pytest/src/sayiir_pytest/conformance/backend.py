@@ -153,10 +153,10 @@ class BackendConformance(Conformance):
             rig.load(hand.instance_id)
             rig.backend.close()
 
-        for work in (rig.backend.close, look_and_close, lambda: None):
+        for node, work in enumerate((rig.backend.close, look_and_close, lambda: None)):
             in_forked_child(work)
 
-            assert COMMITTED == hand.commit(*step())
+            assert COMMITTED == hand.commit(*step(node))
             assert rig.backend.sessions.renew(hand.lease.session)
         reaper = rig.session()
         assert [] == rig.backend.sessions.reap(reaper)

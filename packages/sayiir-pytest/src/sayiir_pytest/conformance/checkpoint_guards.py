@@ -227,8 +227,8 @@ class GuardCases(Conformance):
         """Never use a fence twice for one cursor, and start no count of commits anew."""
         hands: list[Hand] = []
         hands.append(rig.start())
-        for _ in range(3):
-            hands[-1].must(*step(), keep=False)
+        for node in range(3):
+            hands[-1].must(*step(node), keep=False)
             hands.append(rig.take())
 
         fences = [hand.lease.fence for hand in hands]

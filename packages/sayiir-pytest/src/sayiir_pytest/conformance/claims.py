@@ -262,8 +262,8 @@ class InputCases(Conformance):
     def test_composed_inputs_are_left_to_be_read(self, rig: Rig) -> None:
         """Send nothing for a join or a route, whose values are not one payload."""
         hand = rig.start()
-        for ref in (JoinRef(1, 2), RoutedRef(StepRef(0), StepRef(0))):
-            hand.must(succeeded(0), move(1, to=ref), keep=False)
+        for node, ref in enumerate((JoinRef(1, 2), RoutedRef(StepRef(0), StepRef(0)))):
+            hand.must(succeeded(node), move(1, to=ref), keep=False)
 
             hand = rig.take()
 

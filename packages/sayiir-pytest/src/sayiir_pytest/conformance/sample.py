@@ -122,7 +122,7 @@ def move(
     priority: int = 3,
 ) -> Move:
     """Return the move to a node, whose input is by default the step before."""
-    value = StepRef(node - 1, turns) if to is None else to
+    value = StepRef(max(node - 1, 0), turns) if to is None else to
     return Move(node, turns, value, group, priority)
 
 
