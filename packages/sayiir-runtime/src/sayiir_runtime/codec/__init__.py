@@ -1,0 +1,8 @@
+"""Payloads: the envelope, the JSON codec, and values typed by annotations."""
+
+from sayiir_runtime.codec.json_codec import JsonCodec
+from sayiir_runtime.codec.payload_codec import PayloadCodec
+from sayiir_runtime.codec.task_values import TaskValues
+from sayiir_runtime.codec.value import SCALARS, is_scalar, model
+
+__all__ = ["SCALARS", "JsonCodec", "PayloadCodec", "TaskValues", "is_scalar", "model"]

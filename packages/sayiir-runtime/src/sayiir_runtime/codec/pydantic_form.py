@@ -1,0 +1,101 @@
+"""Forms by pydantic: the only module that imports it.
+
+Dumped is by field name, and read is by field name or alias, so that any mix of validation and
+serialization aliases comes back. Computed fields are left out, because a model that forbids
+extra fields would refuse its own dump.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUndefinedAnnotation
+from pydantic.version import VERSION
+from pydantic_core import SchemaError
+
+from sayiir_core.errors import CorruptPayloadError, EncodeError, InvalidValueError
+
+_OLDEST: Final = (2, 11)
+_MAX_PROBLEMS: Final = 10
+
+if tuple(int(part) for part in VERSION.split(".")[:2]) < _OLDEST:
+    raise ImportError(f"pydantic {VERSION} cannot read by field name; 2.11 or newer is needed")
+
+_CONFIG: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+"""For bytes that stand outside of models; a model says itself how it writes its bytes."""
+
+
+class PydanticForm:
+    """Convert values of one annotation."""
+
+    __slots__ = ("_serializer", "_validator", "annotation")
+
+    def __init__(self, annotation: Any, adapter: TypeAdapter[Any]) -> None:
+        self.annotation: Any = annotation
+        self._serializer = adapter.serializer
+        self._validator = adapter.validator
+
+    def dump(self, value: Any) -> Any:
+        """Return plain data; raises ``EncodeError`` for a value of another type."""
+        try:
+            return self._serializer.to_python(
+                value, mode="json", by_alias=False, round_trip=True, warnings="error"
+            )
+        except (ValueError, TypeError, RecursionError) as error:
+            raise EncodeError(
+                f"$: {type(value).__qualname__} cannot be stored as {self.annotation!r}: {error}"
+            ) from error
+
+    def load(self, plain: Any) -> Any:
+        """Return the value; raises ``InvalidValueError``."""
+        try:
+            return self._validator.validate_python(plain, by_alias=True, by_name=True)
+        except ValidationError as error:
+            raise InvalidValueError(_problem(error)) from error
+
+    def load_json(self, text: bytes) -> Any:
+        """Return the value; raises ``InvalidValueError`` and ``CorruptPayloadError``."""
+        try:
+            return self._validator.validate_json(text, by_alias=True, by_name=True)
+        except ValidationError as error:
+            if _is_unreadable(error):
+                raise CorruptPayloadError(str(error)) from None
+            raise InvalidValueError(_problem(error)) from error
+
+
+def make_form(annotation: Any) -> PydanticForm | None:
+    """Return the form of an annotation, or None if pydantic has no schema for it."""
+    try:
+        adapter = _adapter(annotation)
+        if not adapter.pydantic_complete:
+            adapter.rebuild()
+    except (PydanticUserError, PydanticUndefinedAnnotation, SchemaError, TypeError, NameError):
+        return None
+    return PydanticForm(annotation, adapter)
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=_CONFIG)
+    except PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":
+            raise
+        return TypeAdapter(annotation)
+
+
+def _is_unreadable(error: ValidationError) -> bool:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return first["type"] == "json_invalid" and not first["loc"]
+
+
+def _problem(error: ValidationError) -> str:
+    """Return all that does not fit in one line, without the values, which may be secret."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    listed = [
+        f"{'.'.join(map(str, each['loc']))}: {each['msg']}" if each["loc"] else each["msg"]
+        for each in found[:_MAX_PROBLEMS]
+    ]
+    if len(found) > _MAX_PROBLEMS:
+        listed.append(f"and {len(found) - _MAX_PROBLEMS} more")
+    return f"{error.title} cannot be read: {'; '.join(listed)}"
