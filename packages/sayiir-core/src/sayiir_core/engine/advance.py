@@ -24,7 +24,16 @@ from sayiir_core.engine.outcome import (
 from sayiir_core.engine.transition import check_outcome
 from sayiir_core.engine.walk import Walk, passed_through
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.effect import Checkpoint, Effect, Fail, Move, Record, Retry, Start
+from sayiir_core.snapshot.effect import (
+    AwaitSignal,
+    Checkpoint,
+    Effect,
+    Fail,
+    Move,
+    Record,
+    Retry,
+    Start,
+)
 from sayiir_core.snapshot.head import Cursor, CursorState
 from sayiir_core.snapshot.reference import SignalRef, StepRef
 from sayiir_core.snapshot.step import ErrorRecord, StepRecord, StepStatus
@@ -163,6 +172,9 @@ def _entered(definition: Definition, cursor: Cursor, now: datetime) -> tuple[Eff
         walk.finish()
         return tuple(walk.effects)
     node = definition.nodes[cursor.node]
+    if isinstance(node, SignalNode):
+        # No move: after a missed deadline and a retry the attempts recorded here go on counting.
+        return (AwaitSignal(node.signal_name, node.timeout),)
     if isinstance(node, LoopNode) and len(cursor.turns) > definition.scopes[node.scope].depth:
         walk.between_turns(node)
     else:
