@@ -7,6 +7,7 @@ taking time. It may be told to die at a store call; ``World.bury`` then lets its
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -26,6 +27,7 @@ from sayiir_runtime.runner.lease import SessionKeeper
 from sayiir_runtime.status import WorkflowStatus
 
 TTL: Final = timedelta(seconds=30)
+_BODIES_END_SECONDS: Final = 10.0
 
 
 class VirtualBodies(BodyRunner):
@@ -38,6 +40,15 @@ class VirtualBodies(BodyRunner):
     def pause(self, seconds: float) -> None:
         """Move the clock instead of waiting."""
         self._clock.advance(seconds)
+
+    def close(self) -> None:
+        """Let running bodies end first: those of a real dead process would run no further."""
+        deadline = time.monotonic() + _BODIES_END_SECONDS
+        for attempt in self.running():
+            while attempt.outcome is None and attempt.error is None:
+                assert time.monotonic() < deadline, f"{attempt.body.node.path} does not end"
+                time.sleep(0.001)
+        super().close()
 
 
 class Process:

@@ -381,11 +381,12 @@ def follow(cursor: Cursor, checkpoint: Checkpoint, now: datetime) -> bool:
     cursor.seq += 1
     going = True
     for effect in checkpoint.effects:
+        if type(effect) is Move:
+            place(cursor, effect, now)
+            continue
         match effect:
             case Record():
                 note_attempt(cursor, effect)
-            case Move():
-                place(cursor, effect, now)
             case Start():
                 cursor.started_at = now
             case Bind():

@@ -33,28 +33,20 @@ NEVER_RETRIED: Final = (InvalidValueError, EncodeError, DeserializationError, Lo
 """What would fail again: the same input, the same output, the same code."""
 
 
-class CancelFlag:
-    """Tell a running body, through its context, that nobody waits for it any more."""
-
-    __slots__ = ("is_set",)
-
-    def __init__(self) -> None:
-        self.is_set = False
-
-    def __bool__(self) -> bool:
-        return self.is_set
-
-
 class Attempt:
-    """One call of one body; ``outcome`` is set when it has ended."""
+    """One call of one body; ``outcome`` is set when it has ended.
+
+    ``is_set`` tells the body, through its context, that nobody waits for it any more.
+    """
 
     __slots__ = (
         "body",
-        "cancel",
         "claim",
         "clock",
         "context",
         "error",
+        "finished_at",
+        "is_set",
         "outcome",
         "result",
         "started_at",
@@ -74,8 +66,9 @@ class Attempt:
         self.body = body
         self.value = value
         self.clock = clock
-        self.cancel = CancelFlag()
-        self.started_at: datetime | None = None
+        self.is_set = False
+        self.started_at: datetime
+        self.finished_at: datetime
         self.outcome: Outcome | None = None
         self.result: Any = None
         self.error: BaseException | None = None
@@ -86,12 +79,15 @@ class Attempt:
             lease=claim.lease,
             turns=cursor.turns,
             attempt=cursor.attempt - cursor.fresh_from + 1,
-            cancel=self.cancel,
+            cancel=self,
         )
 
-    def run(self) -> Outcome | None:
-        """Call a synchronous body here; None if it raised what is no error (see ``error``)."""
-        self.started_at = self.clock()
+    def run(self, now: datetime | None = None) -> Outcome | None:
+        """Call a synchronous body here; None if it raised what is no error (see ``error``).
+
+        ``now`` spares a look at the clock.
+        """
+        self.started_at = now or self.clock()
         token = set_task_context(self.context)
         try:
             value = (
@@ -116,7 +112,7 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - the boundary around user code
             return self.fail(error)
         except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
-            if not self.cancel.is_set and not isinstance(
+            if not self.is_set and not isinstance(
                 interruption, KeyboardInterrupt | SystemExit
             ):
                 return self.fail(interruption)
@@ -138,12 +134,13 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - encoding calls user code, too
             return self.fail(error)
         self.result = value
+        self.finished_at = self.clock()
         self.outcome = Succeeded(
             output=payload,
             verdict=verdict,
             key=key,
             started_at=self.started_at,
-            finished_at=self.clock(),
+            finished_at=self.finished_at,
         )
         return self.outcome
 
@@ -157,14 +154,14 @@ class Attempt:
         self.outcome = Failed(
             error=describe(self.body.node.path, error),
             retryable=retryable,
-            started_at=self.started_at,
+            started_at=getattr(self, "started_at", None),
             finished_at=self.clock(),
         )
         return self.outcome
 
     def time_out(self) -> Outcome:
         """Conclude a body that ran too long; whatever it does from now on is discarded."""
-        self.cancel.is_set = True
+        self.is_set = True
         node = self.body.node
         error = TaskTimeoutError(
             f"task {node.path!r} ran longer than its timeout of {self.body.timeout_seconds:g} s",
@@ -174,7 +171,7 @@ class Attempt:
         self.error = error
         self.outcome = TimedOut(
             error=ErrorRecord(path=node.path, type="TaskTimeoutError", message=str(error)),
-            started_at=self.started_at,
+            started_at=getattr(self, "started_at", None),
             finished_at=self.clock(),
         )
         return self.outcome

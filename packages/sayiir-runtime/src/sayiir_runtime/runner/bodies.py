@@ -96,19 +96,28 @@ class BodyRunner:
 
     def abandon(self, attempt: Attempt) -> None:
         """Stop waiting for a body: cancel a coroutine, leave a thread alone and count it."""
-        attempt.cancel.is_set = True
+        attempt.is_set = True
         job = self._jobs.get(attempt)
         self._forget(attempt)
         if isinstance(job, Job):
-            self._threads().give_up(job)
-            logger.warning(
-                "task %s was given up after its timeout but its thread still runs "
-                "(%d such threads); have it look at get_task_context().cancelled",
-                attempt.body.node.path,
-                0 if self._pool is None else self._pool.abandoned,
-            )
+            self._give_up(attempt, job)
         elif job is not None:
             job.cancel()
+
+    def _give_up(self, attempt: Attempt, job: Job) -> None:
+        pool = self._threads()
+        pool.give_up(job)
+        if job.abandoned:
+            logger.warning(
+                "task %s was given up and its result is discarded, but its thread still runs "
+                "(one of %d); have it look at get_task_context().cancelled",
+                attempt.body.node.path,
+                pool.abandoned,
+            )
+
+    def running(self) -> list[Attempt]:
+        """Return the attempts that were started and whose end was not yet waited for."""
+        return list(self._jobs)
 
     def pause(self, seconds: float) -> None:
         """Wait for a while, or until stopped."""
@@ -122,7 +131,7 @@ class BodyRunner:
 
     def close(self) -> None:
         """Give up what still runs, and let the threads end."""
-        for attempt in list(self._jobs):
+        for attempt in self.running():
             self.abandon(attempt)
         if self._pool is not None:
             self._pool.close()
@@ -145,7 +154,7 @@ class BodyRunner:
         self._end(attempt)
 
     def _end(self, attempt: Attempt) -> None:
-        if not attempt.cancel.is_set or attempt in self._jobs:
+        if not attempt.is_set or attempt in self._jobs:
             self._ended.put(attempt)
 
     def _start_coroutine(self, attempt: Attempt, context: contextvars.Context) -> Future[Any]:

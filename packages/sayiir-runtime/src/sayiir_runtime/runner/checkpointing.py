@@ -29,7 +29,7 @@ from sayiir_core.snapshot.status import StatusWord
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import default_codec
-from sayiir_runtime.runner.bodies import BodyRunner
+from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.driver import Driver, DriveResult
 from sayiir_runtime.runner.lease import SessionKeeper, keeper_of
 from sayiir_runtime.runner.program import Program, program_of
@@ -267,6 +267,8 @@ class CheckpointingRunner:
                 run_id=run_id,
             )
             result = driver.drive(claims)
+        except DriveStoppedError:
+            logger.info("instance %s was stopped; it can be resumed", instance_id)
         finally:
             self._active.discard(bodies)
             bodies.close()

@@ -19,14 +19,14 @@ from datetime import datetime
 from typing import Final
 
 from sayiir_core.engine.advance import advance
-from sayiir_core.engine.outcome import Outcome, Signalled, Succeeded
+from sayiir_core.engine.outcome import Outcome, Succeeded
 from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.backend import Backend
-from sayiir_core.snapshot.answer import Answer, Claim, Lost, LostReason
+from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim, Lost, LostReason
 from sayiir_core.snapshot.apply import follow
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Retry, Sleep
 from sayiir_core.snapshot.head import CursorKey, CursorState, Head, InstanceState
-from sayiir_core.snapshot.reference import SignalRef, StepRef
+from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.bodies import BodyRunner
 from sayiir_runtime.runner.bodiless import outcome_without_body
@@ -110,6 +110,8 @@ class Driver:
             self._settle([hold], [attempt.fail(failed)], [attempt])
         result = self._result
         while result.lost is None and not result.completed:
+            if self._unclear:
+                self._resync()
             if self._ready and not self._halted:
                 self._start_ready()
             elif self._running:
@@ -158,21 +160,38 @@ class Driver:
 
     def _run_chain(self, hold: Hold) -> None:
         """Run bodies in this thread for as long as one cursor is all there is to do."""
-        claim = hold.claim
-        while True:
+        claim, definition, program = hold.claim, self._definition, self._program
+        cursor = claim.cursor
+        now = self._now()
+        going = True
+        while going:
             attempt = self._attempt(hold)
             if attempt is None:
                 return
-            outcome = attempt.run()
-            if outcome is None:
-                assert attempt.error is not None
-                raise attempt.error
-            if not self._settle_one(hold, attempt, outcome):
+            outcome = attempt.run(now)
+            if type(outcome) is not Succeeded:
+                self._settle_failure(hold, attempt)
                 return
-            node = claim.cursor.node
-            if not self._ready or self._ready[0] is not hold or not self._program.body(node).inline:
+            now = attempt.finished_at
+            checkpoint = advance(definition, claim, outcome, now=now)
+            carry = Carry(StepRef(cursor.node, cursor.turns), outcome.output, attempt.result)
+            answer = self._commit((checkpoint,))[0]
+            if answer is not COMMITTED:
+                self._take_answer(hold, checkpoint, answer, carry, now)
                 return
-            self._ready.popleft()
+            going = follow(cursor, checkpoint, now)
+            hold.carry = carry
+            if not going:
+                self._note_rest(checkpoint, carry)
+            elif not program.body(cursor.node).inline:
+                self._ready.append(hold)
+                return
+
+    def _settle_failure(self, hold: Hold, attempt: Attempt) -> None:
+        if attempt.outcome is None:
+            assert attempt.error is not None
+            raise attempt.error
+        self._settle([hold], [attempt.outcome], [attempt])
 
     def _start_body(self, hold: Hold) -> None:
         attempt = self._attempt(hold)
@@ -222,23 +241,19 @@ class Driver:
         if head.header.run_id != self._run_id:
             self._give_up(LostReason.REPLACED)
         elif head.header.state is not InstanceState.RUNNING:
-            self._unclear = self._unclear or bool(self._ready)
             self._halt()
             if head.header.state is InstanceState.CANCELLED:
                 for _, attempt in self._running.values():
-                    attempt.cancel.is_set = True
+                    attempt.is_set = True
         elif not self._halted and any(c.claimable(now) for c in head.cursors.values()):
             self._claim()
 
     # Committing.
 
-    def _settle_one(self, hold: Hold, attempt: Attempt, outcome: Outcome) -> bool:
-        """Commit one outcome; True if the same cursor can go on."""
-        return self._settle([hold], [outcome], [attempt])
-
     def _settle(
         self, holds: list[Hold], outcomes: list[Outcome], attempts: Sequence[Attempt | None] = ()
-    ) -> bool:
+    ) -> None:
+        """Commit what happened as one batch."""
         now = self._now()
         definition = self._definition
         batch = [
@@ -246,45 +261,37 @@ class Driver:
             for hold, outcome in zip(holds, outcomes, strict=True)
         ]
         answers = self._commit(batch)
-        going = False
         for position, hold in enumerate(holds):
             attempt = attempts[position] if attempts else None
             if attempt is not None and attempt.error is not None:
                 self._result.errors[attempt.body.node.path] = attempt.error
             carry = self._carry(hold, outcomes[position], attempt)
-            going = self._take_answer(hold, batch[position], answers[position], carry, now)
-        if self._unclear:
-            self._resync()
-        return going
+            self._take_answer(hold, batch[position], answers[position], carry, now)
 
     def _carry(self, hold: Hold, outcome: Outcome, attempt: Attempt | None) -> Carry | None:
         """Remember a new value, so that its first consumer needs no read."""
         cursor = hold.claim.cursor
         if type(outcome) is Succeeded and attempt is not None:
             return Carry(StepRef(cursor.node, cursor.turns), outcome.output, attempt.result)
-        if isinstance(outcome, Signalled) and cursor.delivered is not None:
-            return Carry(SignalRef(cursor.delivered))
         return hold.carry
 
     def _take_answer(
         self, hold: Hold, checkpoint: Checkpoint, answer: Answer, carry: Carry | None, now: datetime
-    ) -> bool:
+    ) -> None:
         if isinstance(answer, Lost):
             self._lose(hold, answer)
-            return False
+            return
         if answer.claims:
             self._ready.extend(Hold(claim, carry) for claim in answer.claims)
-        if answer.replayed or answer.held:
+        if answer.replayed:
             self._unclear = True
-            if answer.held:
-                self._halt()
-            return False
-        if follow(hold.claim.cursor, checkpoint, now):
+        elif answer.held:
+            self._halt()
+        elif follow(hold.claim.cursor, checkpoint, now):
             hold.carry = carry
             self._ready.append(hold)
-            return True
-        self._note_rest(checkpoint, carry)
-        return False
+        else:
+            self._note_rest(checkpoint, carry)
 
     def _note_rest(self, checkpoint: Checkpoint, carry: Carry | None) -> None:
         last = checkpoint.effects[-1]
@@ -321,6 +328,7 @@ class Driver:
     def _halt(self) -> None:
         """Start nothing more: the instance is paused, cancelled or failed."""
         self._halted = True
+        self._unclear = self._unclear or bool(self._ready)
         self._ready.clear()
 
     def _resync(self) -> None:
@@ -343,8 +351,6 @@ class Driver:
     def _refill(self) -> bool:
         """With nothing left to run, look at the store; False if the drive is over."""
         self._due = None
-        if self._unclear:
-            self._resync()
         if not self._halted and self._claim():
             return True
         head = self._backend.instances.load(self._instance_id)

@@ -34,17 +34,14 @@ class Carry:
 
     __slots__ = ("leaf", "payload", "scalar")
 
-    def __init__(self, leaf: Leaf, payload: bytes | None = None, value: Any = MISSING) -> None:
+    def __init__(self, leaf: Leaf, payload: bytes, value: Any) -> None:
         self.leaf = leaf
         self.payload = payload
         self.scalar = value if is_scalar(value) else MISSING
 
     def plain(self, codec: PayloadCodec) -> Any:
-        """Return the plain decoded value; there must be a payload."""
-        if self.scalar is not MISSING:
-            return self.scalar
-        assert self.payload is not None
-        return codec.decode(self.payload)
+        """Return the plain decoded value."""
+        return codec.decode(self.payload) if self.scalar is MISSING else self.scalar
 
 
 class InputReader:
@@ -74,8 +71,7 @@ class InputReader:
         if carry is not None and carry.leaf == ref:
             if carry.scalar is not MISSING and values.plain_input:
                 return carry.scalar
-            if carry.payload is not None:
-                return values.decode_input(carry.payload)
+            return values.decode_input(carry.payload)
         if not isinstance(ref, JoinRef | RoutedRef):
             payload = claim.inputs.get(ref)
             if payload is None:
