@@ -1,0 +1,112 @@
+"""How a workload is measured: its sides take turns, several times, and medians are compared."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Side = Callable[[], float]
+"""One run of one side; returns what it took, in the unit of its workload."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How much to measure. ``scale`` divides the sizes; ``peers`` are started by name."""
+
+    repeats: int = 7
+    scale: int = 1
+    folder: Path
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+
+    def size(self, full: int) -> int:
+        """Return a size of this run, at least one."""
+        return max(1, full // self.scale)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is allowed: a multiple of the raw limit or of a peer, or an absolute value."""
+
+    of: str
+    at_most: float
+
+    def __str__(self) -> str:
+        return f"{self.at_most:g} × {self.of}" if self.of != "itself" else f"{self.at_most:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What every side of one workload took, and what was allowed."""
+
+    workload: str
+    what: str
+    unit: str
+    times: Mapping[str, list[float]]
+    target: Target
+
+    def median(self, side: str) -> float | None:
+        """Return the median of a side, None if it did not take part."""
+        values = self.times.get(side)
+        return statistics.median(values) if values else None
+
+    def ratio(self, side: str) -> float | None:
+        """Return ours against another side: the median over the turns that they took together."""
+        others = self.times.get(side)
+        if not others:
+            return None
+        pairs = zip(self.times["ours"], others, strict=True)
+        return statistics.median(ours / other for ours, other in pairs)
+
+    def judged(self) -> float | None:
+        """Return the number that the target is about."""
+        return self.median("ours") if self.target.of == "itself" else self.ratio(self.target.of)
+
+    def within(self, factor: float) -> bool | None:
+        """Tell whether ours stays within a multiple of the target, None if it can't be told."""
+        judged = self.judged()
+        return None if judged is None else judged <= self.target.at_most * factor
+
+
+Workload = Callable[[Settings], list[Result]]
+
+
+class Peer:
+    """Another engine in a process of its own; see ``peers.py``."""
+
+    name: str
+
+    def run(self, workload: str, count: int) -> float:
+        """Run a workload a number of times; return the seconds that it took."""
+        raise NotImplementedError
+
+
+def take_turns(repeats: int, sides: Mapping[str, Side]) -> dict[str, list[float]]:
+    """Run every side once to warm up, then all of them in turn, again and again."""
+    for side in sides.values():
+        side()
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, side in sides.items():
+            gc.collect()
+            times[name].append(side())
+    return times
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def peer_sides(settings: Settings, workload: str, count: int, steps: int) -> dict[str, Side]:
+    """Return the peers as sides of a workload of ``count`` chains, in microseconds per step."""
+
+    def side(peer: Peer) -> Side:
+        return lambda: peer.run(workload, count) / (count * steps) * 1e6
+
+    return {name: side(peer) for name, peer in settings.peers.items()}

@@ -1,0 +1,77 @@
+"""W3: ten steps on a SQLite file, against one update and one insert per commit."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from pathlib import Path
+
+from chain import STEPS, chain, inc
+from measure import Result, Settings, Target, seconds, take_turns
+
+from sayiir import SQLiteBackend, run_durable_workflow
+
+_TARGETS = {"FULL": 1.2, "NORMAL": 2.0}
+
+
+def w3(settings: Settings) -> list[Result]:
+    """Measure both levels of durability."""
+    return [_measured(settings, level) for level in _TARGETS]
+
+
+def _measured(settings: Settings, level: str) -> Result:
+    count = settings.size(60)
+    workflow = chain(inc)
+    backend = SQLiteBackend(settings.folder / f"ours-{level}.db", synchronous=level)
+    raw = _RawStore(settings.folder / f"limit-{level}.db", level)
+    numbers = itertools.count()
+
+    def ours() -> None:
+        for _ in range(count):
+            status = run_durable_workflow(workflow, f"i{next(numbers)}", 0, backend)
+            assert status.output == STEPS
+
+    scale = 1e6 / (count * STEPS)
+    sides = {
+        "ours": lambda: seconds(ours) * scale,
+        "limit": lambda: seconds(lambda: raw.run(count)) * scale,
+    }
+    try:
+        times = take_turns(settings.repeats, sides)
+    finally:
+        backend.close()
+        raw.close()
+    target = Target(of="limit", at_most=_TARGETS[level])
+    what = f"SQLite file, {level}"
+    return Result(workload="W3", what=what, unit="µs/step", times=times, target=target)
+
+
+class _RawStore:
+    """The least that a durable step can be: one row changed, one row added, one commit."""
+
+    def __init__(self, path: Path, level: str) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._numbers = itertools.count()
+        execute = self._connection.execute
+        execute("PRAGMA journal_mode=WAL")
+        execute("PRAGMA synchronous=" + level)
+        execute("CREATE TABLE instance(id TEXT PRIMARY KEY, step INT, data TEXT)")
+        execute(
+            "CREATE TABLE step(instance TEXT, step INT, output TEXT,"
+            " PRIMARY KEY (instance, step)) WITHOUT ROWID"
+        )
+
+    def run(self, count: int) -> None:
+        """Write the rows of ``count`` chains."""
+        execute = self._connection.execute
+        for _ in range(count):
+            key = f"i{next(self._numbers)}"
+            execute("INSERT INTO instance VALUES(?, ?, ?)", (key, 0, "0"))
+            for step in range(STEPS):
+                execute("BEGIN IMMEDIATE")
+                execute("UPDATE instance SET step=?, data=? WHERE id=?", (step, str(step), key))
+                execute("INSERT INTO step VALUES(?, ?, ?)", (key, step, str(step)))
+                execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
