@@ -48,7 +48,7 @@ def imports(arguments: Sequence[str]) -> int:
 
 def docs(arguments: Sequence[str]) -> int:
     """Execute the code blocks of the documentation."""
-    return _module("pytest", ["tests/docs", *arguments])
+    return _module("pytest", ["tests/test_readme.py", "tests/test_reference_readme.py", *arguments])
 
 
 def bench(arguments: Sequence[str]) -> int:
