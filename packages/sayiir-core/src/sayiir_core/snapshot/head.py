@@ -6,15 +6,26 @@ that holds just the rows which the checkpoint's effects decide on (see ``needs``
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sayiir_core.ids import Index, InstanceId, RunId, SessionId
 from sayiir_core.snapshot.reference import Ref
 from sayiir_core.snapshot.step import ErrorRecord
 from sayiir_core.workflow.definition import DefinitionIdentity
+
+T = TypeVar("T")
+
+
+def _copy(original: T, fields: Iterable[str]) -> T:
+    # A third of the time of dataclasses.replace, which every claim would pay.
+    new = object.__new__(type(original))
+    for name in fields:
+        setattr(new, name, getattr(original, name))
+    return new
 
 
 class InstanceState(StrEnum):
@@ -92,7 +103,7 @@ class Cursor:
 
     def copy(self) -> Cursor:
         """Return an independent copy (all fields are immutable)."""
-        return replace(self)
+        return _copy(self, Cursor.__slots__)
 
     def claimable(self, now: datetime) -> bool:
         """Tell whether a session may claim it now."""
@@ -127,6 +138,12 @@ class Header:
     created_at: datetime
     finished_at: datetime | None = None
     ended_by: tuple[int, int] | None = None
+
+    def copy(self) -> Header:
+        """Return an independent copy."""
+        new = _copy(self, Header.__slots__)
+        new.labels = dict(self.labels)
+        return new
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,18 +22,19 @@ class SystemClock:
 
     def now(self) -> datetime:
         """Return an aware instant in UTC; it never goes back."""
-        with self._lock:
-            wall = datetime.now(UTC)
-            if wall < self._latest:
-                return self._go_on()
+        wall = datetime.now(UTC)
+        if wall >= self._latest:
+            # Without the lock: two threads may swap microseconds here, which nobody can see.
             self._anchor = None
             self._latest = wall
             return wall
+        return self._go_on()
 
     def _go_on(self) -> datetime:
-        elapsed = time.monotonic()
-        if self._anchor is None:
-            self._anchor = self._latest, elapsed
-        latest, since = self._anchor
-        self._latest = latest + timedelta(seconds=elapsed - since)
-        return self._latest
+        with self._lock:
+            elapsed = time.monotonic()
+            if self._anchor is None:
+                self._anchor = self._latest, elapsed
+            latest, since = self._anchor
+            self._latest = latest + timedelta(seconds=elapsed - since)
+            return self._latest

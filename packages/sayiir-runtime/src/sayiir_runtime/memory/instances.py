@@ -16,7 +16,7 @@ from sayiir_core.ports.instances import (
 )
 from sayiir_core.snapshot.birth import born
 from sayiir_core.snapshot.head import Head, Header, InstanceState
-from sayiir_runtime.memory.row import Run, copy_head, copy_header
+from sayiir_runtime.memory.row import Run, copy_head
 from sayiir_runtime.memory.store import Store
 
 
@@ -75,7 +75,7 @@ class MemoryInstances:
                     if more:
                         break
                     found.append(run)
-            headers = [copy_header(run.head.header) for run in found]
+            headers = [run.head.header.copy() for run in found]
             return InstancePage(headers, str(found[-1].number) if more else None)
 
     def prune(self, *, finished_before: datetime, limit: int) -> int:

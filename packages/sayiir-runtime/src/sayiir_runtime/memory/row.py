@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sayiir_core.ids import Index, SessionId
 from sayiir_core.ports.sessions import NewSession, SessionView
-from sayiir_core.snapshot.head import Cursor, Head, Header, Lane, PendingSignal
+from sayiir_core.snapshot.head import Cursor, Head, Lane, PendingSignal
 from sayiir_core.snapshot.step import ScopeRow
 from sayiir_runtime.memory.step import SUCCEEDED, StoredStep
 
@@ -116,13 +116,8 @@ class Session:
         )
 
 
-def copy_header(header: Header) -> Header:
-    """Return a header that shares nothing mutable."""
-    return replace(header, labels=dict(header.labels))
-
-
 def copy_head(head: Head) -> Head:
     """Return a head that shares nothing mutable; the marks of arrivals stay in the store."""
     cursors = {key: cursor.copy() for key, cursor in head.cursors.items()}
     inbox = [replace(signal) for signal in head.inbox]
-    return Head(header=copy_header(head.header), cursors=cursors, inbox=inbox)
+    return Head(header=head.header.copy(), cursors=cursors, inbox=inbox)

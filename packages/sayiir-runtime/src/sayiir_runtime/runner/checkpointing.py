@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -25,12 +25,14 @@ from sayiir_core.ports.instances import Created, Exists, InstanceQuery, NewInsta
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot.answer import Claim, LostReason
 from sayiir_core.snapshot.head import Head, InstanceState
+from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.snapshot.status import StatusWord
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.driver import Driver, DriveResult
+from sayiir_runtime.runner.input import Carry
 from sayiir_runtime.runner.lease import SessionKeeper, keeper_of
 from sayiir_runtime.runner.program import Program, program_of
 from sayiir_runtime.status import WorkflowStatus
@@ -98,8 +100,8 @@ class CheckpointingRunner:
         )
         created, session = self._create(new, session)
         if isinstance(created, Created):
-            claims = () if created.claim is None else (created.claim,)
-            return self._drive(program, created.head, session, claims)
+            carry = Carry(INPUT, payload, input)
+            return self._drive(program, created.head, session, created.claim, carry)
         return self._use_existing(program, created.head, policy)
 
     def resume(
@@ -251,7 +253,12 @@ class CheckpointingRunner:
         )
 
     def _drive(
-        self, program: Program, head: Head, session: SessionId, claims: Sequence[Claim] = ()
+        self,
+        program: Program,
+        head: Head,
+        session: SessionId,
+        claim: Claim | None = None,
+        carry: Carry | None = None,
     ) -> WorkflowStatus:
         instance_id, run_id = head.header.instance_id, head.header.run_id
         bodies = self._make_bodies()
@@ -266,7 +273,7 @@ class CheckpointingRunner:
                 instance_id=instance_id,
                 run_id=run_id,
             )
-            result = driver.drive(claims)
+            result = driver.drive(claim, carry=carry)
         except DriveStoppedError:
             logger.info("instance %s was stopped; it can be resumed", instance_id)
         finally:

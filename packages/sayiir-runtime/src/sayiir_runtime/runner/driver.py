@@ -97,13 +97,19 @@ class Driver:
         self._result = DriveResult()
 
     def drive(
-        self, claims: Sequence[Claim] = (), *, failed: Exception | None = None
+        self,
+        claim: Claim | None = None,
+        *,
+        carry: Carry | None = None,
+        failed: Exception | None = None,
     ) -> DriveResult:
         """Run until nothing can go on; raises what a body raised that is no error.
 
-        With ``failed`` the first claim's body was already called, and raised that.
+        ``claim`` is the first cursor of a run that was just created, and ``carry`` its input.
+        With ``failed`` the body there was already called, and raised that.
         """
-        self._ready.extend(Hold(claim) for claim in claims)
+        if claim is not None:
+            self._ready.append(Hold(claim, carry))
         if failed is not None:
             hold = self._ready.popleft()
             attempt = Attempt(self._program, hold.claim, MISSING, self._now)

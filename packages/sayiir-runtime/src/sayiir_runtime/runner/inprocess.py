@@ -99,7 +99,7 @@ class InProcessRunner:
                 run_id=new.run_id,
                 wait_for_delays=True,
             )
-            result = driver.drive([created.claim], failed=straight.failure)
+            result = driver.drive(created.claim, failed=straight.failure)
         finally:
             self._active.discard(bodies)
             bodies.close()
