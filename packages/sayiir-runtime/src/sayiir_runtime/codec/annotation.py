@@ -45,7 +45,7 @@ _PLAIN_DICTS: Final = (dict, collections.abc.Mapping, collections.abc.MutableMap
 _ABSTRACT: Final = (*_PLAIN_LISTS[1:], *_PLAIN_DICTS[1:])
 _AWAITED: Final = (collections.abc.Awaitable, collections.abc.Coroutine)
 
-_UNRESOLVABLE: Final = (
+UNRESOLVABLE: Final = (
     AttributeError,
     ImportError,
     LookupError,
@@ -90,7 +90,7 @@ def _first_parameter(fn: Callable[..., Any]) -> str | None:
     """Return the name of the first positional parameter, "" if unknown, None if there is none."""
     try:
         parameters = _signature(fn).parameters.values()
-    except _UNRESOLVABLE:
+    except UNRESOLVABLE:
         return ""
     return next((each.name for each in parameters if each.kind in _POSITIONAL), None)
 
@@ -126,7 +126,7 @@ def _resolve(owner: Any, name: str) -> Any:
         return typing.get_type_hints(holder, scope, _local_names(function), include_extras=True)[
             name
         ]
-    except _UNRESOLVABLE:
+    except UNRESOLVABLE:
         return Any
 
 

@@ -95,7 +95,7 @@ def _holds_only_containers(value: Any) -> bool:
     """Return whether all that the collector tracks in the value are lists, dicts and tuples."""
     tracked: list[Any] = [value]
     for each in tracked:  # grows while it is walked
-        kind: type[Any] = type(each)
+        kind: type[Any] = type(each)  # pyright: ignore[reportUnknownVariableType]
         if kind is dict:
             items = each.values()
         elif kind is list or kind is tuple:

@@ -81,7 +81,7 @@ class _Writer:
 
     def put(self, value: Any) -> None:
         """Write a scalar, or begin a container."""
-        kind: type[Any] = type(value)
+        kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
         if kind is str:
             self.chunks.append(self._text(value))
         elif value is None or kind is bool:

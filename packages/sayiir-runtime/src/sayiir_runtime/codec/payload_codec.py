@@ -74,8 +74,8 @@ class PayloadCodec:
         """Do ``encode_as`` for a form that is at hand."""
         try:
             flags, body = self._writer.encode_as(value, form)
-        except EncodeError:
-            return self.encode(value)
+        except EncodeError as mismatch:
+            return self._encode_mismatch(value, mismatch)
         return self._headers[flags] + body
 
     def decode_form(self, payload: bytes, form: ValueForm) -> Any:
@@ -88,6 +88,12 @@ class PayloadCodec:
         if plain is value:
             raise error
         return self._write(plain)
+
+    def _encode_mismatch(self, value: Any, mismatch: EncodeError) -> bytes:
+        try:
+            return self.encode(value)
+        except EncodeError:
+            raise mismatch from None
 
     def _open(self, payload: bytes) -> tuple[Codec, int, int]:
         header = parse_header(payload)

@@ -7,7 +7,9 @@ extra fields would refuse its own dump.
 
 from __future__ import annotations
 
-from typing import Any, Final
+import sys
+from collections.abc import Callable
+from typing import Any, Final, NewType
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation
@@ -15,15 +17,17 @@ from pydantic.version import VERSION
 from pydantic_core import SchemaError
 
 from sayiir_core.errors import CorruptPayloadError, EncodeError, InvalidValueError
+from sayiir_runtime.codec.annotation import UNRESOLVABLE
 
 _OLDEST: Final = (2, 11)
 _MAX_PROBLEMS: Final = 10
+_MAX_REASON: Final = 300
 
 if tuple(int(part) for part in VERSION.split(".")[:2]) < _OLDEST:
     raise ImportError(f"pydantic {VERSION} cannot read by field name; 2.11 or newer is needed")
 
-_CONFIG: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-"""For bytes that stand outside of models; a model says itself how it writes its bytes."""
+_CONFIG: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=True)
+"""For values that stand outside of models and dataclasses, which have a config of their own."""
 
 
 class PydanticForm:
@@ -43,9 +47,7 @@ class PydanticForm:
                 value, mode="json", by_alias=False, round_trip=True, warnings="error"
             )
         except (ValueError, TypeError, RecursionError) as error:
-            raise EncodeError(
-                f"$: {type(value).__qualname__} cannot be stored as {self.annotation!r}: {error}"
-            ) from error
+            raise EncodeError(self._refusal(value, error)) from error
 
     def load(self, plain: Any) -> Any:
         """Return the value; raises ``InvalidValueError``."""
@@ -63,6 +65,18 @@ class PydanticForm:
                 raise CorruptPayloadError(str(error)) from None
             raise InvalidValueError(_problem(error)) from error
 
+    def _refusal(self, value: Any, error: Exception) -> str:
+        remedy = ""
+        if isinstance(error, UnicodeDecodeError):
+            remedy = (
+                "; let its model_config (a dataclass: __pydantic_config__) have "
+                "ser_json_bytes='base64' and val_json_bytes='base64'"
+            )
+        return (
+            f"$: {type(value).__qualname__} cannot be stored as {self.annotation!r}: "
+            f"{str(error)[:_MAX_REASON]}{remedy}"
+        )
+
 
 def make_form(annotation: Any) -> PydanticForm | None:
     """Return the form of an annotation, or None if pydantic has no schema for it."""
@@ -70,18 +84,28 @@ def make_form(annotation: Any) -> PydanticForm | None:
         adapter = _adapter(annotation)
         if not adapter.pydantic_complete:
             adapter.rebuild()
-    except (PydanticUserError, PydanticUndefinedAnnotation, SchemaError, TypeError, NameError):
+    except (PydanticUserError, PydanticUndefinedAnnotation, SchemaError, *UNRESOLVABLE):
         return None
     return PydanticForm(annotation, adapter)
 
 
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    if sys.version_info < (3, 12):
+        from sayiir_runtime.codec.typed_dict import with_known_typed_dicts
+
+        annotation = with_known_typed_dicts(annotation)
     try:
         return TypeAdapter(annotation, config=_CONFIG)
     except PydanticUserError as error:
         if error.code != "type-adapter-config-unused":
             raise
-        return TypeAdapter(annotation)
+    # For a class that may bring a config of its own, one is taken only under another name.
+    return TypeAdapter(
+        _renamed(getattr(annotation, "__name__", "value"), annotation), config=_CONFIG
+    )
+
+
+_renamed: Final[Callable[[str, Any], Any]] = NewType
 
 
 def _is_unreadable(error: ValidationError) -> bool:

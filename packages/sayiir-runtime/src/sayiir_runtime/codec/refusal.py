@@ -61,7 +61,7 @@ def _remedy(value: object) -> str:
         if isinstance(value, known):
             return f"{_ANNOTATE}, or return {instead}"
     if dataclasses.is_dataclass(kind):
-        return "install sayiir[pydantic], or return dataclasses.asdict(value)"
+        return "install sayiir[pydantic] to store dataclasses, or return dataclasses.asdict(value)"
     if isinstance(value, tuple):
         return f"{_ANNOTATE}, or return tuple(value)"
     for base in _BASES:

@@ -49,7 +49,7 @@ class Forms:
         return replaced if count else value
 
     def _replaced(self, value: Any, depth: int) -> tuple[Any, int]:
-        kind: type[Any] = type(value)
+        kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
         if hasattr(kind, "__pydantic_serializer__") or dataclasses.is_dataclass(kind):
             form = self.of(kind)
             return (value, 0) if form is None else (form.dump(value), 1)

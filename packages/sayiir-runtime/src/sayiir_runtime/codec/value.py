@@ -33,7 +33,7 @@ def model(value: Any) -> Any:
 
 
 def _model(value: Any, *, depth: int) -> Any:
-    kind: type[Any] = type(value)
+    kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind in SCALARS:
         return value
     if depth == MAX_DEPTH:
