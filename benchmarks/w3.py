@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from chain import STEPS, chain, inc
 from measure import Result, Settings, Target, seconds, take_turns
 
 from sayiir import SQLiteBackend, run_durable_workflow
 
-_TARGETS = {"FULL": 1.2, "NORMAL": 2.0}
+Level = Literal["FULL", "NORMAL"]
+
+_TARGETS: Mapping[Level, float] = {"FULL": 1.2, "NORMAL": 2.0}
 
 
 def w3(settings: Settings) -> list[Result]:
@@ -19,7 +23,7 @@ def w3(settings: Settings) -> list[Result]:
     return [_measured(settings, level) for level in _TARGETS]
 
 
-def _measured(settings: Settings, level: str) -> Result:
+def _measured(settings: Settings, level: Level) -> Result:
     count = settings.size(60)
     workflow = chain(inc)
     backend = SQLiteBackend(settings.folder / f"ours-{level}.db", synchronous=level)

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+_CACHE = ".mypy_cache/examples"
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/main.py"))
 
 _ORDERS = """\
@@ -80,19 +81,11 @@ def test_orders_are_approved_by_a_signal_or_declined_by_a_deadline() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_type_checks_under_strict_rules(example: Path) -> None:
     """Examples are copied, so they must pass the checkers of those who copy them."""
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--config-file",
-        str(ROOT / "pyproject.toml"),
-    ]
+    settings = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / _CACHE)]
     files = [path.name for path in sorted(example.glob("*.py"))]
+    command = [sys.executable, "-m", "mypy", "--strict", *settings, *files]
 
-    done = subprocess.run(
-        [*command, *files], cwd=example, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=example, capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stdout
 
