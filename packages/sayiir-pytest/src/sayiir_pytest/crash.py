@@ -9,6 +9,7 @@ Only the death of the session has to be told to the store, which ``bury`` does t
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -52,11 +53,16 @@ _CHANGING: Final = {
 
 
 class CrashingBackend:
-    """A backend whose process dies at a crash point, or never (None), counting its calls."""
+    """A backend whose process dies at a crash point, or never (None), counting its calls.
+
+    ``before_call`` is called before each changing call, with its number: a place for requests
+    from outside that meet the process at just that boundary.
+    """
 
     def __init__(self, backend: Backend, point: CrashPoint | None = None) -> None:
         self._backend = backend
         self._point = point
+        self.before_call: Callable[[int], None] | None = None
         self.calls = 0
         self.trace: list[str] = []
         self.dead = False
@@ -71,6 +77,8 @@ class CrashingBackend:
         """Make a changing call, dying at it if it is the chosen one."""
         self.calls += 1
         self.trace.append(name)
+        if self.before_call is not None:
+            self.before_call(self.calls)
         chosen = self._point is not None and self._point.call == self.calls
         if chosen and self._point is not None and self._point.moment is Moment.BEFORE:
             self._die(name)
@@ -130,7 +138,7 @@ def bury(backend: Backend, clock: VirtualClock, ttl: timedelta) -> list[SessionI
 
     Returns the sessions that were reaped. The clock moves by two leases and a second.
     """
-    reaper = SessionId("gravedigger")
+    reaper = SessionId(uuid.uuid4().hex)
     backend.sessions.register(NewSession(session_id=reaper, worker_id="gravedigger", ttl=ttl))
     for _ in range(4):
         clock.advance(ttl / 2)
