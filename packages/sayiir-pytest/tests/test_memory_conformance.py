@@ -12,6 +12,7 @@ from sayiir_pytest.conformance import (
     ClaimConformance,
     ControlConformance,
     DefinitionConformance,
+    EquivalenceConformance,
     InstanceConformance,
     OwnershipConformance,
     ResultConformance,
@@ -67,3 +68,7 @@ class TestResults(Memory, ResultConformance):
 
 class TestBackend(Memory, BackendConformance):
     """Open, close and tell the time."""
+
+
+class TestEquivalence(Memory, EquivalenceConformance):
+    """Equal the model."""

@@ -47,15 +47,20 @@ pytest.register_assert_rewrite(
             "claims",
             "control",
             "definitions",
+            "drawing",
+            "equivalence",
             "hand",
             "instance_removal",
             "instance_select",
             "instances",
+            "machine",
+            "model",
             "ownership",
             "results",
             "rig",
             "sessions",
             "signals",
+            "twin",
         )
     )
 )
@@ -65,6 +70,7 @@ from sayiir_pytest.conformance.checkpoints import CheckpointConformance  # noqa:
 from sayiir_pytest.conformance.claims import ClaimConformance  # noqa: E402
 from sayiir_pytest.conformance.control import ControlConformance  # noqa: E402
 from sayiir_pytest.conformance.definitions import DefinitionConformance  # noqa: E402
+from sayiir_pytest.conformance.equivalence import EquivalenceConformance  # noqa: E402
 from sayiir_pytest.conformance.instances import InstanceConformance  # noqa: E402
 from sayiir_pytest.conformance.ownership import OwnershipConformance  # noqa: E402
 from sayiir_pytest.conformance.results import ResultConformance  # noqa: E402
@@ -79,6 +85,7 @@ __all__ = [
     "Conformance",
     "ControlConformance",
     "DefinitionConformance",
+    "EquivalenceConformance",
     "InstanceConformance",
     "OwnershipConformance",
     "ResultConformance",

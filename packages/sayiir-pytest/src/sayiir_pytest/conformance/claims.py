@@ -11,7 +11,7 @@ from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot.answer import COMMITTED, Claim
 from sayiir_core.snapshot.effect import AwaitSignal, Effect, Retry, Sleep
 from sayiir_core.snapshot.head import CursorKey, Lane
-from sayiir_core.snapshot.reference import INPUT, JoinRef, RoutedRef, SignalRef, StepRef
+from sayiir_core.snapshot.reference import INPUT, JoinRef, Ref, RoutedRef, SignalRef, StepRef
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import NOBODY, failed, move, spawn, step, succeeded
 from sayiir_pytest.conformance.suite import Conformance
@@ -262,7 +262,8 @@ class InputCases(Conformance):
     def test_composed_inputs_are_left_to_be_read(self, rig: Rig) -> None:
         """Send nothing for a join or a route, whose values are not one payload."""
         hand = rig.start()
-        for node, ref in enumerate((JoinRef(1, 2), RoutedRef(StepRef(0), StepRef(0)))):
+        composed: list[Ref] = [JoinRef(1, 2), RoutedRef(StepRef(0), StepRef(0))]
+        for node, ref in enumerate(composed):
             hand.must(succeeded(node), move(1, to=ref), keep=False)
 
             hand = rig.take()

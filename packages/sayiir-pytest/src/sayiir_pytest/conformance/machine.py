@@ -1,0 +1,180 @@
+"""A machine that tells a store and the model the same, call after call."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.snapshot.effect import Lease
+from sayiir_pytest.conformance.drawing import GROUPS, NAMES, Drawing
+from sayiir_pytest.conformance.rig import TTL, Rig
+from sayiir_pytest.conformance.twin import Twin
+
+MOST_INSTANCES = 4
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Draw calls of every port; after each, answers and contents must be equal."""
+
+    def __init__(self, rig: Rig, aging_interval: timedelta) -> None:
+        """Start on a store that may hold the rests of earlier machines."""
+        super().__init__()
+        self.rig = rig
+        self.twin = Twin(rig, aging_interval)
+        self.calls: list[tuple[SessionId, int]] = []
+        self.drawing: Drawing
+
+    def teardown(self) -> None:
+        """End the sessions of this machine."""
+        self.twin.close()
+
+    @initialize(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        """Start with two sessions and a run."""
+        self.drawing = Drawing(self.twin, data)
+        self.twin.register()
+        self.twin.register()
+        self.twin.create(self.rig.new(definition=self.twin.definition))
+
+    # --- what a rule can choose from ---------------------------------------------------------
+
+    def _instance(self, data: st.DataObject) -> InstanceId:
+        return data.draw(st.sampled_from(list(self.twin.model.heads)))
+
+    def _session(self, data: st.DataObject) -> SessionId:
+        return data.draw(st.sampled_from(list(self.twin.model.sessions)))
+
+    def _leases(self, data: st.DataObject, session: SessionId | None = None) -> list[Lease]:
+        model = self.twin.model
+        leases = [model.lease(head, cursor) for head, cursor in model.held(session)]
+        return [lease for lease in leases if data.draw(st.booleans())]
+
+    def _has_instances(self) -> bool:
+        return bool(self.twin.model.heads)
+
+    # --- the calls -----------------------------------------------------------------------------
+
+    @rule(data=st.data(), replace=st.booleans(), owned=st.booleans())
+    def create(self, data: st.DataObject, replace: bool, owned: bool) -> None:
+        """Create a run under a new id or one that is taken."""
+        model = self.twin.model
+        known = [*model.heads]
+        if len(known) < MOST_INSTANCES:
+            known.append(InstanceId(self.rig.name()))
+        self.twin.create(
+            self.rig.new(
+                data.draw(st.sampled_from(known)),
+                definition=self.twin.definition,
+                owner=self._session(data) if owned else None,
+                replace=replace,
+                group=data.draw(st.sampled_from(GROUPS)),
+                priority=data.draw(st.integers(1, 5)),
+            )
+        )
+        self.twin.check()
+
+    @rule(data=st.data(), limit=st.integers(1, 8))
+    def claim(self, data: st.DataObject, limit: int) -> None:
+        """Claim for a pool."""
+        session = self._session(data)
+        groups = data.draw(st.sampled_from([GROUPS, GROUPS, GROUPS[:1]]))
+        self.calls.append((session, self.twin.claim(session, groups, limit)))
+        self.twin.check()
+
+    @precondition(_has_instances)
+    @rule(data=st.data(), limit=st.integers(1, 4))
+    def claim_owned(self, data: st.DataObject, limit: int) -> None:
+        """Claim for an owner, or for one who is none."""
+        instance_id = self._instance(data)
+        owner = self.twin.model.heads[instance_id].header.owner
+        session = owner or self._session(data)
+        self.calls.append((session, self.twin.claim_owned(session, instance_id, limit)))
+        self.twin.check()
+
+    # Three rules for one call: a history should be commits for the most part.
+
+    @rule(data=st.data())
+    def commit(self, data: st.DataObject) -> None:
+        """Commit a batch, and claim before if nobody holds anything."""
+        if not self.twin.model.held():
+            self.twin.claim(self._session(data), GROUPS, 8)
+        self.drawing.data = data
+        self.twin.commit(self.drawing.batch())
+        self.twin.check()
+
+    @rule(data=st.data())
+    def commit_again(self, data: st.DataObject) -> None:
+        """Commit another batch."""
+        self.commit(data)
+
+    @rule(data=st.data())
+    def commit_and_claim(self, data: st.DataObject) -> None:
+        """Commit a batch, and claim what it made ready."""
+        self.commit(data)
+        self.claim(data, limit=8)
+
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        """Give some leases, a claim call, or all but some leases back."""
+        session = self._session(data)
+        match data.draw(st.sampled_from(["leases", "call", "rest"])):
+            case "leases":
+                self.twin.release(self._leases(data))
+            case "call" if self.calls:
+                self.twin.release_claim(*data.draw(st.sampled_from(self.calls)))
+            case _:
+                self.twin.reconcile(session, self._leases(data, session))
+        self.twin.check()
+
+    @precondition(_has_instances)
+    @rule(data=st.data(), disown=st.booleans())
+    def own(self, data: st.DataObject, disown: bool) -> None:
+        """Ask for an instance, or give one up."""
+        session, instance_id = self._session(data), self._instance(data)
+        (self.twin.disown if disown else self.twin.own)(session, instance_id)
+        self.twin.check()
+
+    @precondition(_has_instances)
+    @rule(data=st.data(), name=st.sampled_from(NAMES))
+    def send(self, data: st.DataObject, name: str) -> None:
+        """Send a signal."""
+        self.twin.send(self._instance(data), name)
+        self.twin.check()
+
+    @precondition(_has_instances)
+    @rule(
+        data=st.data(),
+        operation=st.sampled_from(["cancel", *["pause", "unpause", "unpause", "retry"] * 2]),
+    )
+    def request(self, data: st.DataObject, operation: str) -> None:
+        """Cancel, pause, unpause or retry."""
+        self.twin.request(operation, self._instance(data))
+        self.twin.check()
+
+    @rule(seconds=st.sampled_from([1, 2, 5, TTL.total_seconds() / 2, TTL.total_seconds() + 1]))
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.rig.clock.advance(seconds)
+
+    @rule(data=st.data(), end=st.sampled_from([False, False, True]))
+    def judge_sessions(self, data: st.DataObject, end: bool) -> None:
+        """End a session, or renew one and reap in its name."""
+        session = self._session(data)
+        if end:
+            self.twin.end(session)
+        else:
+            if data.draw(st.booleans()):
+                self.twin.renew(session)
+            self.twin.reap(session)
+        self.twin.register()
+        self.twin.check()
+
+    @precondition(lambda self: any(not it.cursors for it in self.twin.model.heads.values()))
+    @rule()
+    def prune(self) -> None:
+        """Remove what has ended."""
+        self.twin.prune()
+        self.twin.check()
