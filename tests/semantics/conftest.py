@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import sayiir
-
 from sayiir_core.ports.backend import Backend
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.postgres_server import PostgresServer
+from sayiir_runtime.runner.lease import keeper_of
 
 STORES = ("memory", "sqlite", "postgres")
 DRIVERS = ("in_process", "in_process_async", *STORES, "memory_async")
@@ -56,6 +56,7 @@ class Store:
     def close(self) -> None:
         """Close whatever was opened."""
         for backend in self.opened:
+            keeper_of(backend).close()
             backend.close()
 
 
@@ -133,7 +134,9 @@ def _store(
             return Store(name, lambda: sayiir.InMemoryBackend(clock=clock), clock)
         case "sqlite":
             path = folder / "sayiir.db"
-            return Store(name, lambda: sayiir.SQLiteBackend(path, clock=clock), clock)
+            return Store(
+                name, lambda: sayiir.SQLiteBackend(path, synchronous="NORMAL", clock=clock), clock
+            )
         case "postgres":
             fixture = "semantics_database" if clock is None else "postgres_database"
             dsn = request.getfixturevalue(fixture)

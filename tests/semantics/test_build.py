@@ -245,9 +245,7 @@ def test_case_08_the_same_id_twice_in_one_scope_names_the_remedy():
 
 def test_case_08_the_same_id_in_two_scopes_is_fine(drive):
     """Two branches may both use a function."""
-    workflow = (
-        Flow("f").fork().branch(inc, dbl).branch(dbl, inc).join(lambda got: got).build()
-    )
+    workflow = Flow("f").fork().branch(inc, dbl).branch(dbl, inc).join(lambda got: got).build()
 
     assert {"inc": 12, "dbl": 11} == drive(workflow, 5)
 
@@ -275,9 +273,7 @@ def test_case_10_metadata_is_readable_in_the_context(drive):
     """A task sees the flow's metadata."""
     metadata = {"team": "billing", "levels": [1, 2]}
     workflow = (
-        Flow("f", metadata=metadata)
-        .then(lambda: get_task_context().workflow_metadata)
-        .build()
+        Flow("f", metadata=metadata).then(lambda: get_task_context().workflow_metadata).build()
     )
 
     assert metadata == workflow.metadata

@@ -165,9 +165,7 @@ def test_case_23_an_interrupted_instance_is_resumable(store, iid, kind):
 def test_case_23_an_interruption_in_a_branch_propagates_too(store, iid, kind):
     """It may come from a thread of a fork."""
     body = OnceInterrupted(kind())
-    workflow = (
-        Flow("f").fork().branch(body, name="x").branch(keep, name="y").join(keep).build()
-    )
+    workflow = Flow("f").fork().branch(body, name="x").branch(keep, name="y").join(keep).build()
 
     with pytest.raises(kind):
         run_durable_workflow(workflow, iid, 5, store.backend)
@@ -224,9 +222,7 @@ def test_case_24_a_run_that_completes_returns_its_output(backend, iid):
 
 ON_ONE_INSTANCE = {
     "resume": lambda iid, backend: resume_workflow(Flow("f").then(keep).build(), iid, backend),
-    "retry": lambda iid, backend: sayiir.retry_workflow(
-        Flow("f").then(keep).build(), iid, backend
-    ),
+    "retry": lambda iid, backend: sayiir.retry_workflow(Flow("f").then(keep).build(), iid, backend),
     "cancel": sayiir.cancel_workflow,
     "pause": sayiir.pause_workflow,
     "unpause": sayiir.unpause_workflow,
@@ -255,7 +251,7 @@ def test_case_25_a_bad_policy_is_a_value_error(backend, iid):
         Operations(backend).status(iid)
 
 
-@pytest.mark.parametrize("wrong", ["sqlite:///file.db", 7, object(), {}], ids=repr)
+@pytest.mark.parametrize("wrong", ["sqlite:///file.db", 7, object(), {}], ids=type)
 def test_case_25_a_wrong_backend_is_a_type_error(wrong):
     """A URL or anything else is no backend; the error says how to open one."""
     for call in (
@@ -269,9 +265,7 @@ def test_case_25_a_wrong_backend_is_a_type_error(wrong):
 
 ANY_OPERATION = {
     **ON_ONE_INSTANCE,
-    "run": lambda iid, backend: run_durable_workflow(
-        Flow("f").then(keep).build(), iid, 1, backend
-    ),
+    "run": lambda iid, backend: run_durable_workflow(Flow("f").then(keep).build(), iid, 1, backend),
     "send_signal": lambda iid, backend: sayiir.send_signal(iid, "s", 1, backend),
 }
 

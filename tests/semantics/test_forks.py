@@ -24,9 +24,7 @@ def idt(value):
 
 def test_case_28_a_fork_joins_its_branches_in_declaration_order(drive):
     """Each branch starts from the value before the fork; names are those of the first tasks."""
-    workflow = (
-        Flow("f").fork().branch(inc).branch(dbl, lambda x: x + 100).join(idt).build()
-    )
+    workflow = Flow("f").fork().branch(inc).branch(dbl, lambda x: x + 100).join(idt).build()
 
     output = drive(workflow, 5)
 

@@ -75,9 +75,10 @@ def send(head: Head, signal: PendingSignal, now: datetime) -> Cursor | None:
     """Deliver a signal to the first cursor that waits for it in time, or keep it in the inbox.
 
     A signal wins exactly if the store receives it before the deadline. Returns the cursor that
-    got it; a final instance keeps the signal like any other.
+    got it. A cancelled instance, which will never go on, keeps the signal like a completed one.
     """
-    for key in sorted(head.cursors):
+    cancelled = head.header.state is InstanceState.CANCELLED
+    for key in () if cancelled else sorted(head.cursors):
         cursor = head.cursors[key]
         if (
             cursor.state is CursorState.AWAITING

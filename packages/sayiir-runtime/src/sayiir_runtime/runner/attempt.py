@@ -112,9 +112,7 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - the boundary around user code
             return self.fail(error)
         except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
-            if not self.is_set and not isinstance(
-                interruption, KeyboardInterrupt | SystemExit
-            ):
+            if not self.is_set and not isinstance(interruption, KeyboardInterrupt | SystemExit):
                 return self.fail(interruption)
             self.error = interruption
             return None

@@ -23,6 +23,7 @@ from sayiir_core.policy import ConflictPolicy
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import Created, Exists, InstanceQuery, NewInstance
 from sayiir_core.ports.ownership import Busy, Owned
+from sayiir_core.ports.sessions import SessionView
 from sayiir_core.snapshot.answer import Claim, LostReason
 from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_core.snapshot.reference import INPUT
@@ -98,7 +99,14 @@ class CheckpointingRunner:
             replace=policy is ConflictPolicy.TERMINATE_EXISTING,
             labels=labels or {},
         )
-        created, session = self._create(new, session)
+        # Before it exists, so that no other thread finds the run and nobody driving it.
+        self._keeper.drives.enter(checked, new.run_id)
+        created: Created | Exists | None = None
+        try:
+            created, session = self._create(new, session)
+        finally:
+            if not isinstance(created, Created):
+                self._keeper.drives.leave(checked, new.run_id)
         if isinstance(created, Created):
             carry = Carry(INPUT, payload, input)
             return self._drive(program, created.head, session, created.claim, carry)
@@ -183,12 +191,7 @@ class CheckpointingRunner:
     def _use_existing(self, program: Program, head: Head, policy: ConflictPolicy) -> WorkflowStatus:
         instance_id = head.header.instance_id
         if policy is ConflictPolicy.FAIL:
-            status = self._observer.status_of_head(head, None)
-            raise InstanceAlreadyExistsError(
-                f"instance {instance_id!r} already exists and is {status.status}; choose another "
-                f"id, or pass conflict_policy='use_existing' or 'terminate_existing'",
-                instance_id=instance_id,
-            )
+            raise self._exists(program, head)
         self._check_definition(program, head)
         if head.header.state is not InstanceState.RUNNING:
             return self._observer.status_of_head(head, program.definition)
@@ -197,6 +200,19 @@ class CheckpointingRunner:
         except InstanceBusyError:
             return self._observer.status(instance_id)
         return self._drive(program, owned, session)
+
+    def _exists(self, program: Program, head: Head) -> InstanceAlreadyExistsError:
+        instance_id, stored = head.header.instance_id, head.header.identity
+        status = self._observer.status_of_head(head, None)
+        ours = program.definition.identity
+        started = (
+            "" if stored == ours else f"; it was started by definition {stored}, not by {ours}"
+        )
+        return InstanceAlreadyExistsError(
+            f"instance {instance_id!r} already exists and is {status.status}{started}; choose "
+            f"another id, or pass conflict_policy='use_existing' or 'terminate_existing'",
+            instance_id=instance_id,
+        )
 
     def _check_definition(self, program: Program, head: Head) -> None:
         stored, ours = head.header.identity, program.definition.identity
@@ -220,15 +236,17 @@ class CheckpointingRunner:
                 self._keeper.lost(session)
                 continue
             if isinstance(answer, Owned):
+                if not self._keeper.drives.enter(instance_id, answer.head.header.run_id):
+                    raise self._busy(instance_id, self.backend.sessions.view(session))
                 return session, answer.head
             if self.backend.sessions.reap(session):
                 continue
             waited = time.monotonic() - started
             if self._is_alive(session, answer, first) or (limit is not None and waited >= limit):
-                raise self._busy(instance_id, answer)
+                raise self._busy(instance_id, answer.holder)
             if first is None:
                 logger.warning(
-                    "%s; waiting for its lease to expire", self._busy(instance_id, answer)
+                    "%s; waiting for its lease to expire", self._busy(instance_id, answer.holder)
                 )
                 first = answer
             time.sleep(_POLL_SECONDS)
@@ -242,8 +260,8 @@ class CheckpointingRunner:
             or first.holder.renewed_at != holder.renewed_at
         )
 
-    def _busy(self, instance_id: InstanceId, busy: Busy) -> InstanceBusyError:
-        holder = busy.holder
+    def _busy(self, instance_id: InstanceId, holder: SessionView | None) -> InstanceBusyError:
+        assert holder is not None, "a session that owns an instance is known"
         age = (self.backend.now() - holder.renewed_at).total_seconds()
         return InstanceBusyError(
             instance_id,
@@ -279,8 +297,9 @@ class CheckpointingRunner:
         finally:
             self._active.discard(bodies)
             bodies.close()
-            if not result.completed:
-                self._disown(session, instance_id)
+            # A completed run has no owner any more.
+            disown = None if result.completed else lambda: self._disown(session, instance_id)
+            self._keeper.drives.leave(instance_id, run_id, disown)
         if result.completed and result.output is not None:
             return WorkflowStatus(
                 instance_id=instance_id,

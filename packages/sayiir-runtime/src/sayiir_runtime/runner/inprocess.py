@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.errors import TaskError, WorkflowError
@@ -57,8 +57,8 @@ class InProcessRunner:
         straight = Straight(program, input_data)
         straight.run()
         if straight.finished:
-            return straight.output()
-        return self._run_rest(program, straight)
+            return cast("Out", straight.output())
+        return cast("Out", self._run_rest(program, straight))
 
     def stop(self) -> None:
         """Make the calls that run now end soon."""

@@ -54,7 +54,7 @@ class InputReader:
         self,
         results: ResultStore,
         codec: PayloadCodec,
-        definition: Definition,
+        definition: Definition | None,
         instance_id: InstanceId,
         run_id: RunId,
     ) -> None:
@@ -148,5 +148,6 @@ class InputReader:
         return value
 
     def _names(self, join: JoinRef) -> list[str]:
+        assert self._definition is not None, "only a join's input names branches"
         scopes = self._definition.scopes
         return [scope.name for scope in scopes[join.first : join.first + join.count]]

@@ -24,6 +24,7 @@ from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.workflow.definition import Definition, DefinitionIdentity
+from sayiir_runtime.runner.drives import Drives
 from sayiir_runtime.runner.pool import ThreadPool
 
 logger = logging.getLogger("sayiir.runner")
@@ -49,6 +50,7 @@ class SessionKeeper:
     ) -> None:
         self.ttl = ttl
         self.heartbeat = heartbeat
+        self.drives = Drives()
         self._backend = weakref.ref(backend)
         self._worker_id = worker_id or f"{os.uname().nodename}:{os.getpid()}"
         self._lock = threading.Lock()
@@ -119,7 +121,9 @@ class SessionKeeper:
             NewSession(session_id=session, worker_id=self._worker_id, ttl=self.ttl)
         )
         self._session = session
-        self._pid = os.getpid()
+        if self._pid != os.getpid():
+            self.drives = Drives()
+            self._pid = os.getpid()
         self._stop = threading.Event()
         self._undone = set()
         if backend.capabilities.shared and self.heartbeat is not None:
@@ -143,13 +147,7 @@ class SessionKeeper:
             try:
                 alive = backend.sessions.renew(session)
                 if not alive:
-                    logger.warning(
-                        "session %s was ended by another process: its lease of %.0f s had "
-                        "expired (last renewed %.1f s ago); what it ran is taken over",
-                        session,
-                        self.ttl.total_seconds(),
-                        time.monotonic() - renewed,
-                    )
+                    self._report_end(session, time.monotonic() - renewed)
                     self.lost(session)
                     return
                 renewed = time.monotonic()
@@ -157,6 +155,19 @@ class SessionKeeper:
             except BackendError as error:
                 logger.warning("heartbeat of session %s failed, trying again: %s", session, error)
             del backend
+
+    def _report_end(self, session: SessionId, silent_seconds: float) -> None:
+        if silent_seconds < self.ttl.total_seconds():
+            # Nobody may take an unexpired lease from a living process.
+            logger.debug("session %s was ended by closing its backend", session)
+            return
+        logger.warning(
+            "session %s was ended by another process: its lease of %.0f s had expired (last "
+            "renewed %.1f s ago); what it ran is taken over",
+            session,
+            self.ttl.total_seconds(),
+            silent_seconds,
+        )
 
     def _tidy(self, backend: Backend, session: SessionId) -> None:
         with self._lock:
