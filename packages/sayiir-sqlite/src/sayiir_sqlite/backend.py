@@ -58,11 +58,13 @@ class SQLiteBackend:
     ) -> None:
         settings = Settings(
             path=resolve_path(path),
-            synchronous=Synchronous(synchronous),
+            synchronous=Synchronous.named(synchronous),
             busy_timeout=to_timedelta(busy_timeout),
-            max_page_count=max_page_count,
+            max_page_count=None
+            if max_page_count is None
+            else _positive(max_page_count, "max_page_count"),
         )
-        limit = PayloadLimit(max_payload_bytes)
+        limit = PayloadLimit(_positive(max_payload_bytes, "max_payload_bytes"))
         self._clock = StoreClock(clock)
         self._database = Database(settings)
         self._instances = SQLiteInstances(self._database, self._clock, limit)
@@ -147,3 +149,9 @@ class SQLiteBackend:
 
     def __repr__(self) -> str:
         return f"SQLiteBackend({self.path!r})"
+
+
+def _positive(number: int, name: str) -> int:
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, not {number!r}")
+    return number

@@ -53,7 +53,7 @@ class SQLiteClaims:
         """Claim up to ``limit`` due cursors of these lanes, best first; see ``ClaimStore``."""
         with self._database.writing() as handle:
             number = live_session(handle, session)
-            best = self._best(handle, set(lanes), limit, self._clock.micros())
+            best = self._best(handle, set(lanes), max(limit, 0), self._clock.micros())
             heads: dict[int, StoredHead] = {}
             claims: list[Claim] = []
             granted: list[tuple[int, Cursor]] = []

@@ -17,6 +17,7 @@ _SYNCHRONOUS: Final = {
     "NORMAL": "PRAGMA synchronous = NORMAL",
 }
 _STATEMENTS_KEPT: Final = 256
+_LONGEST_WAIT: Final = 86_400.0
 
 
 class Synchronous(StrEnum):
@@ -24,6 +25,14 @@ class Synchronous(StrEnum):
 
     FULL = "FULL"
     NORMAL = "NORMAL"
+
+    @classmethod
+    def named(cls, word: str) -> Synchronous:
+        """Return the member for a word; ``ValueError`` for another one."""
+        try:
+            return cls(word)
+        except ValueError:
+            raise ValueError(f'synchronous must be "FULL" or "NORMAL", not {word!r}') from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +77,6 @@ class Handle:
         """Return how many rows a statement changed."""
         return self.execute(sql, params).rowcount
 
-    def insert(self, sql: str, params: Params) -> int:
-        """Return the number that a new row was given."""
-        number = self.execute(sql, params).lastrowid
-        assert number is not None
-        return number
-
     def change_many(self, sql: str, rows: Iterable[Params]) -> None:
         """Execute a statement once per row."""
         self.many(sql, rows)
@@ -83,6 +86,8 @@ def connect_writer(settings: Settings) -> Handle:
     """Open the connection that writes; SQLite waits for others until ``stop_waiting``."""
     handle = _connect(settings)
     handle.execute(_SYNCHRONOUS[settings.synchronous])
+    # Else a log that grew for one large write would stay that large.
+    handle.execute("PRAGMA journal_size_limit = 67108864")
     if settings.max_page_count is not None:
         handle.execute("PRAGMA max_page_count = " + str(settings.max_page_count))
     return handle
@@ -104,7 +109,7 @@ def _connect(settings: Settings) -> Handle:
     # Every use is guarded by a lock or by belonging to one caller, whatever its thread.
     connection = sqlite3.connect(
         settings.path,
-        timeout=settings.busy_timeout.total_seconds(),
+        timeout=min(settings.busy_timeout.total_seconds(), _LONGEST_WAIT),
         isolation_level=None,
         check_same_thread=False,
         cached_statements=_STATEMENTS_KEPT,

@@ -82,7 +82,7 @@ def translate(error: BaseException, path: str) -> BackendError | None:
     name = _primary_name(error)
     meaning = _MEANINGS.get(name)
     if meaning is None:
-        text = f"SQLite file {path}: {error} ({name})"
+        text = f"SQLite file {path}: {error} ({name or type(error).__name__})"
         return BadRowError(text) if name in _BAD_ROW else BackendError(text)
     text = f"SQLite file {path}: {meaning.what} ({name}); {meaning.remedy}"
     if name in _BAD_ROW:

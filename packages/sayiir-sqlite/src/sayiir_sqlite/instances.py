@@ -10,7 +10,7 @@ from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId
 from sayiir_core.ports.instances import Created, Exists, InstancePage, InstanceQuery, NewInstance
 from sayiir_core.snapshot.birth import born
-from sayiir_core.snapshot.head import Head, Header
+from sayiir_core.snapshot.head import Head, Header, InstanceState
 from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_sqlite.clock import StoreClock, to_instant, to_micros
 from sayiir_sqlite.connection import Handle
@@ -93,14 +93,10 @@ class SQLiteInstances:
                 remove_run(handle, existing)
             remove_signals(handle, new.instance_id)
         head, claim = born(_header(new, now), node=new.node, group=new.group, priority=new.priority)
-        values = (new.run_id, new.instance_id, definition, new.policy_fingerprint)
-        header = head.header
-        rest = (header.state.value, header.owner, write_labels(new.labels), new.trace_parent, now)
-        if handle.change(_INSERT, (*values, *rest)) == 0:
+        run = _insert(handle, new, definition, now)
+        if run is None:
             return Exists(load_head(handle, new.instance_id).head)
-        existing = find_run(handle, new.instance_id)
-        assert existing is not None
-        stored = StoredHead(existing.run, definition, head)
+        stored = StoredHead(run, definition, head)
         handle.execute(_INPUT_INSERT, (stored.run, new.input))
         insert_cursors(handle, stored, head.cursors.values())
         for key, value in new.labels.items():
@@ -114,6 +110,23 @@ class SQLiteInstances:
                 f"definition {identity} is not stored; save it before its instances are created"
             )
         return number
+
+
+def _insert(handle: Handle, new: NewInstance, definition: int, now: int) -> int | None:
+    """Return the number of the new run, None if its id is taken."""
+    row = (
+        new.run_id,
+        new.instance_id,
+        definition,
+        new.policy_fingerprint,
+        InstanceState.RUNNING.value,
+        new.owner,
+        write_labels(new.labels),
+        new.trace_parent,
+        now,
+    )
+    inserted = handle.execute(_INSERT, row)
+    return inserted.lastrowid if inserted.rowcount == 1 else None
 
 
 def _header(new: NewInstance, now: int) -> Header:

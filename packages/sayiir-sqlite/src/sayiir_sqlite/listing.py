@@ -27,7 +27,7 @@ def list_headers(handle: Handle, query: InstanceQuery) -> InstancePage:
         header = read_header(row)
         if not labels <= header.labels.items() or query.state not in {None, header.state}:
             continue
-        if len(headers) >= query.limit:
+        if len(headers) >= max(query.limit, 1):
             return InstancePage(headers, str(last))
         headers.append(header)
         last = row[0]

@@ -45,14 +45,14 @@ class SessionLocks:
         path = self._folder / name
         try:
             while True:
-                descriptor = self._create(path)
+                self._held[name] = descriptor = self._create(path)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 # Somebody who swept unlocked files may have removed it just before it was locked.
                 if _is_still(path, descriptor):
-                    self._held[name] = descriptor
                     return name
-                os.close(descriptor)
+                self.drop(name)
         except OSError as error:
+            self.drop(name)
             raise BackendError(
                 f"no session can be kept in {self._folder}: {error.strerror}; give this user write "
                 f"permission on the folder of the database, which must be on a local file system"

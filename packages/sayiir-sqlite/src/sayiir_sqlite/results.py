@@ -86,13 +86,12 @@ class SQLiteResults:
 
     def steps(self, run_id: RunId, *, after: str | None = None, limit: int = 100) -> StepPage:
         """Return one page of the history."""
+        size = max(limit, 1)
         with self._database.reading() as handle:
-            last = page_token(after, 0)
-            rows = handle.all(_PAGE, (last, _run(handle, run_id) or 0, limit + 1))
-        more = len(rows) > limit
-        return StepPage(
-            [read_step(row) for row in rows[:limit]], str(rows[limit - 1][0]) if more else None
-        )
+            run = _run(handle, run_id)
+            rows = handle.all(_PAGE, (page_token(after, 0), run, size + 1))
+        following = str(rows[size - 1][0]) if len(rows) > size else None
+        return StepPage([read_step(row) for row in rows[:size]], following)
 
 
 def attach_inputs(database: Database, claims: Sequence[Claim]) -> None:

@@ -83,21 +83,22 @@ class SQLiteSessions:
 
     def register(self, session: NewSession) -> None:
         """Store a live session of this process, after its lock file."""
-        locks = self._database.locks
-        with self._database.writing() as handle:
-            if handle.one(_BY_ID, (session.session_id,)) is not None:
-                raise BackendError(
-                    f"session {session.session_id!r} is registered already; each start of a "
-                    f"worker needs a fresh id"
-                )
-            # Within the write, which a fork waits for, so that no child inherits an unknown lock.
-            lock_file = locks.take()
-            try:
+        session_id = session.session_id
+        locks, lock_file = self._database.locks, ""
+        try:
+            with self._database.writing() as handle:
+                if handle.one(_BY_ID, (session_id,)) is not None:
+                    raise BackendError(
+                        f"session {session_id!r} is registered already; each start of a worker "
+                        f"needs a fresh id"
+                    )
+                # Within the write, which a fork waits for: no child inherits an unknown lock.
+                lock_file = locks.take()
                 handle.execute(_INSERT, self._row(session, lock_file))
-            except BaseException:
-                locks.drop(lock_file)
-                raise
-        self._mine[session.session_id] = lock_file
+        except BaseException:
+            locks.drop(lock_file)
+            raise
+        self._mine[session_id] = lock_file
 
     def renew(self, session_id: SessionId) -> bool:
         """Renew the lease, also an expired one; False if the session was reaped or ended."""
