@@ -1,0 +1,55 @@
+"""Where the server is, and what must never be told of that."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "connect_timeout": 10,
+    "fallback_application_name": "sayiir",
+    "tcp_user_timeout": 30_000,
+}
+
+
+class Address:
+    """A parsed connection string, as ``postgresql://…`` or ``host=… dbname=…``.
+
+    Raises ``ValueError`` for one that cannot be read, without repeating it.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        try:
+            self._given = conninfo_to_dict(dsn)
+        except psycopg.Error:
+            # Not chained: the driver's text quotes the string, which may hold a password.
+            raise ValueError(
+                "the connection string cannot be read; write postgresql://user@host:port/database "
+                "or host=… port=… dbname=…"
+            ) from None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return the driver's keywords, with our defaults for what was not given."""
+        return {**_DEFAULTS, **self._given}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must not appear in any text, the longest first."""
+        known = [self._given.get("password"), self._given.get("sslpassword")]
+        found = {str(secret) for secret in (*known, os.environ.get("PGPASSWORD")) if secret}
+        return tuple(sorted(found, key=len, reverse=True))
+
+    def __str__(self) -> str:
+        host = self._setting("host", "PGHOST") or self._setting("hostaddr", "PGHOSTADDR")
+        port = self._setting("port", "PGPORT") or "5432"
+        database = self._setting("dbname", "PGDATABASE")
+        place = f"{host or 'localhost'}:{port}"
+        return f"{place}/{database}" if database else place
+
+    def _setting(self, name: str, variable: str) -> str | None:
+        value = self._given.get(name) or os.environ.get(variable)
+        return str(value) if value else None

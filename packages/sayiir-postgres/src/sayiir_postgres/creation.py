@@ -1,0 +1,213 @@
+"""Create runs.
+
+How this works: one statement inserts any number of runs with their first cursors, in the order of
+their ids, so that two batches cannot wait for each other. A run that replaces another takes a
+transaction: the row of the instance stays and takes the new run, all else of the old run goes. A
+batch that names one id twice takes one round more. Sending a creation twice is harmless: its run
+is recognised by its id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sayiir_core.ids import InstanceId, sanitize_text
+from sayiir_core.ports.instances import Created, Exists, NewInstance
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.birth import born
+from sayiir_core.snapshot.head import Head, Header, Lane
+from sayiir_core.snapshot.reference import encode_ref
+from sayiir_postgres.claims import granted, session_ended
+from sayiir_postgres.connections import Connection
+from sayiir_postgres.database import Database
+from sayiir_postgres.heads import Changes, LockedRun, add_cursors, locked_instances
+from sayiir_postgres.lanes import Lanes
+from sayiir_postgres.loading import load_heads
+from sayiir_postgres.removal import remove_rows
+from sayiir_postgres.transaction import Transaction
+from sayiir_postgres.writes import write
+
+_LATER: Final = datetime.min.replace(tzinfo=UTC)
+"""Stands for the instant of the creation until the server has told it."""
+
+Answer = Created | Exists
+
+
+class Creation:
+    """Create batches of runs, each of a definition that is stored."""
+
+    def __init__(self, database: Database, lanes: Lanes) -> None:
+        self._database = database
+        self._lanes = lanes
+
+    def create(self, batch: Sequence[NewInstance]) -> list[Answer]:
+        """Create each run, or answer which one has its id; one answer each, in order."""
+        answers: dict[int, Answer] = {}
+        while len(answers) < len(batch):
+            waiting = _first_of_each_id(batch, answers)
+            found = self._create_distinct(list(waiting.values()))
+            answers |= {
+                at: found[new.instance_id]
+                for at, new in waiting.items()
+                if new.instance_id in found
+            }
+        return [answers[position] for position in range(len(batch))]
+
+    def _create_distinct(self, batch: list[NewInstance]) -> dict[InstanceId, Answer]:
+        """Create runs of different ids; one that lost a race to be replaced is not answered."""
+        answers = self._replace([new for new in batch if new.replace])
+        rest = [new for new in batch if new.instance_id not in answers]
+        if rest:
+            answers |= self._insert(rest)
+        taken = {new.instance_id: new for new in rest if new.instance_id not in answers}
+        if taken:
+            heads = self._database.run(lambda c: load_heads(self._database, c, list(taken)))
+            answers |= _answers_for_taken(taken, heads)
+        return answers
+
+    def _insert(self, batch: list[NewInstance]) -> dict[InstanceId, Answer]:
+        lanes = self._lanes.require([Lane(new.identity, new.group) for new in batch])
+        columns = _columns(batch, lanes) | {"now": self._database.clock.parameter()}
+        rows = self._database.call("create_runs", **columns)
+        answers: dict[InstanceId, Answer] = {}
+        for position, created_at, orphan in rows:
+            new = batch[int(position) - 1]
+            if orphan:
+                assert new.owner is not None
+                raise session_ended(new.owner)
+            if created_at is not None:
+                answers[new.instance_id] = Created(*_born(new, created_at))
+        return answers
+
+    def _replace(self, batch: list[NewInstance]) -> dict[InstanceId, Answer]:
+        """Replace those runs that exist."""
+        if not batch:
+            return {}
+        lanes = self._lanes.require([Lane(new.identity, new.group) for new in batch])
+
+        def work(connection: Connection) -> dict[InstanceId, Answer]:
+            with self._database.transaction(connection) as tx:
+                return self._replace_in(tx, batch, lanes)
+
+        return self._database.run(work)
+
+    def _replace_in(
+        self, tx: Transaction, batch: list[NewInstance], lanes: dict[Lane, tuple[int, int]]
+    ) -> dict[InstanceId, Answer]:
+        parameters = {"instance_ids": sorted(new.instance_id for new in batch)}
+        owners = {new.owner for new in batch if new.owner is not None}
+        alive = tx.send("lock_sessions", {"sessions": sorted(owners)})
+        tx.send("lock_inboxes", parameters)
+        instances = tx.send("lock_instances", parameters)
+        cursors = tx.send("lock_whole", parameters)
+        moment = self._database.moment(tx)
+        runs = locked_instances(instances.rows())
+        add_cursors(runs, cursors.rows())
+        for owner in sorted(owners - {row[0] for row in alive.rows()}):
+            raise session_ended(owner)
+        old = {run.instance_id: run for run in runs.values()}
+        fresh = [
+            new
+            for new in batch
+            if new.instance_id in old and old[new.instance_id].run_id != new.run_id
+        ]
+        return self._swap(tx, fresh, old, lanes, moment()) if fresh else {}
+
+    def _swap(
+        self,
+        tx: Transaction,
+        batch: list[NewInstance],
+        old: dict[InstanceId, LockedRun],
+        lanes: dict[Lane, tuple[int, int]],
+        now: datetime,
+    ) -> dict[InstanceId, Answer]:
+        ids = [new.instance_id for new in batch]
+        remove_rows(tx, [old[instance_id].run_id for instance_id in ids], ids)
+        columns = _columns(batch, lanes)
+        tx.send("replace_instances", columns | {"created_at": [now] * len(batch)})
+        answers: dict[InstanceId, Answer] = {}
+        changes = Changes()
+        for new in batch:
+            head, claim = _born(new, now)
+            definition = lanes[Lane(new.identity, new.group)][0]
+            run = LockedRun(head, definition)
+            run.touch(head.cursors.values())
+            changes.runs.append(run)
+            answers[new.instance_id] = Created(head, claim)
+        write(tx, changes, self._lanes)
+        return answers
+
+
+def _first_of_each_id(
+    batch: Sequence[NewInstance], answered: dict[int, Answer]
+) -> dict[int, NewInstance]:
+    seen: set[InstanceId] = set()
+    first: dict[int, NewInstance] = {}
+    for position, new in enumerate(batch):
+        if position not in answered and new.instance_id not in seen:
+            seen.add(new.instance_id)
+            first[position] = new
+    return first
+
+
+def _answers_for_taken(
+    taken: dict[InstanceId, NewInstance], heads: Iterable[Head]
+) -> dict[InstanceId, Answer]:
+    answers: dict[InstanceId, Answer] = {}
+    for head in heads:
+        instance_id = head.header.instance_id
+        new = taken[instance_id]
+        if head.header.run_id == new.run_id:
+            answers[instance_id] = Created(head, _claim_in(head, new))
+        elif not new.replace:
+            answers[instance_id] = Exists(head)
+    return answers
+
+
+def _claim_in(head: Head, new: NewInstance) -> Claim | None:
+    held = [cursor for cursor in head.cursors.values() if cursor.session is not None]
+    return granted(head.header, held[0].copy()) if new.owner is not None and held else None
+
+
+def _born(new: NewInstance, now: datetime) -> tuple[Head, Claim | None]:
+    header = Header(
+        instance_id=new.instance_id,
+        run_id=new.run_id,
+        identity=new.identity,
+        policy_fingerprint=new.policy_fingerprint,
+        owner=new.owner,
+        labels=_clean(new.labels),
+        trace_parent=new.trace_parent,
+        created_at=now,
+    )
+    return born(header, node=new.node, group=new.group, priority=new.priority)
+
+
+def _clean(labels: dict[str, str]) -> dict[str, str]:
+    return {sanitize_text(name): sanitize_text(value) for name, value in labels.items()}
+
+
+def _columns(
+    batch: Sequence[NewInstance], lanes: dict[Lane, tuple[int, int]]
+) -> dict[str, list[Any]]:
+    places = [lanes[Lane(new.identity, new.group)] for new in batch]
+    cursors = [next(iter(_born(new, _LATER)[0].cursors.values())) for new in batch]
+    return {
+        "instance_id": [new.instance_id for new in batch],
+        "run": [new.run_id for new in batch],
+        "definition": [definition for definition, _ in places],
+        "policy_fingerprint": [new.policy_fingerprint for new in batch],
+        "owner": [new.owner for new in batch],
+        "labels": [json.dumps(_clean(new.labels)) for new in batch],
+        "trace_parent": [new.trace_parent for new in batch],
+        "payload": [new.input for new in batch],
+        "lane": [lane for _, lane in places],
+        "fence": [cursor.fence for cursor in cursors],
+        "node": [cursor.node for cursor in cursors],
+        "input": [encode_ref(cursor.input) for cursor in cursors],
+        "tags": [cursor.group for cursor in cursors],
+        "priority": [cursor.priority for cursor in cursors],
+    }

@@ -1,0 +1,203 @@
+"""The one place that talks to the server: connecting, repeating what may be repeated, failing.
+
+Every port hands its work as a function to ``run``. A conflict (deadlock, serialisation failure)
+repeats it after a short wait. A connection that broke repeats it on a fresh one, unless the work
+may not be done twice and its commit was already sent.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, TypeVar, cast
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.errors import FeatureNotSupported
+from psycopg.pq import Format
+from psycopg.types.numeric import Int8BinaryDumper
+
+from sayiir_core.errors import BackendError
+from sayiir_postgres.address import Address
+from sayiir_postgres.connections import Connection, Connections
+from sayiir_postgres.errors import CONFLICTS, AnswerLostError, answer_lost, backend_error
+from sayiir_postgres.migrate import migrate
+from sayiir_postgres.server_clock import ServerClock
+from sayiir_postgres.statements import Statements
+from sayiir_postgres.transaction import Transaction, transaction
+
+T = TypeVar("T")
+
+ONCE_MORE: Final = (0.0,)
+"""Try a broken connection's work again at once, since an idle connection may be long dead."""
+
+STUBBORN: Final = (0.0, 0.1, 0.3, 1.0, 2.0)
+"""Wait out a restart of the server."""
+
+_CONFLICT_DELAYS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class _InstantLoader(Loader):
+    """Read an instant as UTC, whatever time zone the connection shows."""
+
+    format = Format.BINARY
+    _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+    def load(self, data: Buffer) -> datetime:
+        return self._EPOCH + timedelta(microseconds=int.from_bytes(data, signed=True))
+
+
+class Database:
+    """A schema on a server, opened at first use, once per process."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        schema: str,
+        clock: ServerClock,
+        max_connections: int,
+        prepare: bool,
+        conflict_delays: Sequence[float] = _CONFLICT_DELAYS,
+    ) -> None:
+        self.address = address
+        self.schema = schema
+        self.clock = clock
+        self.statements = Statements.load(schema)
+        self._prepare_threshold = 1 if prepare else None
+        self._conflict_delays = conflict_delays
+        self._connections = Connections(max_connections)
+        self._ready_in: int | None = None
+
+    def open(self) -> None:
+        """Connect and prepare the schema, or check that the server still answers."""
+        self.run(lambda connection: connection.execute(b"SELECT 1"))
+
+    def close(self) -> None:
+        """Close what is idle; a later operation opens again."""
+        self._connections.drop_idle()
+
+    def run(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        repeatable: bool = True,
+        patience: Sequence[float] = ONCE_MORE,
+    ) -> T:
+        """Do some work on a connection and return its result.
+
+        Raises ``BackendError`` when it cannot be done; driver errors never pass.
+        """
+        conflicts, breaks = iter(self._conflict_delays), iter(patience)
+        while True:
+            try:
+                with self._connections.lend(lambda: self._connect(breaks)) as connection:
+                    try:
+                        self._prepare_schema(connection)
+                        return work(connection)
+                    except psycopg.Error as error:
+                        delay = self._delay_after(error, connection, conflicts, breaks)
+            except AnswerLostError as error:
+                self._connections.drop_idle()
+                again = next(breaks, None) if repeatable else None
+                if again is None:
+                    raise answer_lost(str(self.address)) from error.__cause__
+                delay = again
+            time.sleep(delay)
+
+    def call(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Execute one statement by its name, that may be repeated; return its rows."""
+        return self.run(lambda connection: self.statement(connection, name, parameters))
+
+    def statement(
+        self, connection: Connection, name: str, parameters: dict[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        """Execute one statement in a transaction of its own; return its rows, if it has any."""
+        cursor = connection.cursor(binary=True).execute(self.statements[name], parameters)
+        return cursor.fetchall() if cursor.description is not None else []
+
+    @contextmanager
+    def transaction(
+        self, connection: Connection, mode: Literal["write", "read"] = "write"
+    ) -> Generator[Transaction]:
+        """Open a transaction on a connection; see ``sayiir_postgres.transaction``."""
+        with transaction(connection, self.statements, mode) as opened:
+            yield opened
+
+    def moment(self, tx: Transaction) -> Callable[[], datetime]:
+        """Ask for the store's clock behind the locks that were sent.
+
+        Call the result once the locked rows were read; a given clock is read only then.
+        """
+        if self.clock.given:
+            return self.clock.now
+        pending = tx.send("clock", {"now": None})
+        return lambda: cast("datetime", pending.rows()[0][0])
+
+    def error(self, error: BaseException) -> BackendError:
+        """Return our error for one of the driver."""
+        return backend_error(error, server=str(self.address), secrets=self.address.secrets)
+
+    def _delay_after(
+        self,
+        error: psycopg.Error,
+        connection: Connection,
+        conflicts: Iterator[float],
+        breaks: Iterator[float],
+    ) -> float:
+        """Return how long to wait before the work is done again, or raise ours."""
+        if isinstance(error, FeatureNotSupported):
+            # A statement that this connection prepared before another release migrated the schema.
+            connection.close()
+        if connection.closed:
+            self._connections.drop_idle()
+            delay = next(breaks, None)
+        else:
+            delay = next(conflicts, None) if isinstance(error, CONFLICTS) else None
+        if delay is None:
+            raise self.error(error) from error
+        return delay
+
+    def _connect(self, breaks: Iterator[float]) -> Connection:
+        """Connect; while the server cannot be reached, wait as long as the patience lasts."""
+        while True:
+            try:
+                return self._connect_once()
+            except psycopg.Error as error:
+                failure = self.error(error)
+                delay = next((delay for delay in breaks if delay), None)
+                if delay is None or not failure.transient:
+                    raise failure from error
+            time.sleep(delay)
+
+    def _connect_once(self) -> Connection:
+        connection: Connection = psycopg.connect(
+            autocommit=True,
+            prepare_threshold=self._prepare_threshold,
+            **self.address.parameters,
+        )
+        try:
+            self._greet(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _greet(self, connection: Connection) -> None:
+        # One type for every int, so that a statement is prepared once and not per magnitude.
+        connection.adapters.register_dumper(int, Int8BinaryDumper)
+        connection.adapters.register_loader("timestamptz", _InstantLoader)
+        before = time.monotonic()
+        cursor = connection.cursor(binary=True).execute(self.statements["hello"], prepare=False)
+        hello = cursor.fetchone()
+        assert hello is not None
+        self.clock.observe(hello[-1], before=before, after=time.monotonic())
+
+    def _prepare_schema(self, connection: Connection) -> None:
+        if self._ready_in != os.getpid():
+            migrate(connection, self.schema, server=str(self.address))
+            self._ready_in = os.getpid()

@@ -1,0 +1,75 @@
+"""Create, read, list and remove runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sayiir_core.errors import BackendError, InstanceNotFoundError
+from sayiir_core.ids import InstanceId, sanitize_text
+from sayiir_core.ports.instances import (
+    Created,
+    Exists,
+    InstancePage,
+    InstanceQuery,
+    NewInstance,
+)
+from sayiir_core.snapshot.head import Head
+from sayiir_postgres.creation import Creation
+from sayiir_postgres.database import Database
+from sayiir_postgres.lanes import Lanes
+from sayiir_postgres.loading import load_heads
+from sayiir_postgres.removal import prune
+from sayiir_postgres.results import page_position
+from sayiir_postgres.rows import header_of
+
+
+class PostgresInstances:
+    """The instance port."""
+
+    def __init__(self, database: Database, lanes: Lanes, *, max_payload_bytes: int) -> None:
+        self._database = database
+        self._creation = Creation(database, lanes)
+        self._max_payload_bytes = max_payload_bytes
+
+    def create(self, batch: Sequence[NewInstance]) -> list[Created | Exists]:
+        """Create each run, or answer which one has its id; one answer each, in order."""
+        for new in batch:
+            if len(new.input) > self._max_payload_bytes:
+                raise BackendError(
+                    f"the input of instance {new.instance_id!r} has {len(new.input)} bytes, more "
+                    f"than max_payload_bytes={self._max_payload_bytes}; store it elsewhere and "
+                    f"pass its name, or raise the limit",
+                    instance_id=new.instance_id,
+                )
+        return self._creation.create(batch)
+
+    def load(self, instance_id: InstanceId) -> Head:
+        """Return the header and all live cursors, consistent with each other."""
+        heads = self._database.run(lambda c: load_heads(self._database, c, [instance_id]))
+        if not heads:
+            raise InstanceNotFoundError(instance_id)
+        return heads[0]
+
+    def select(self, query: InstanceQuery) -> InstancePage:
+        """Return one page of headers, newest first."""
+        labels = {sanitize_text(k): sanitize_text(v) for k, v in query.labels.items()}
+        rows = self._database.call(
+            "select_instances",
+            after=page_position(query.after),
+            workflow_id=query.workflow_id,
+            state=None if query.state is None else query.state.value,
+            id_prefix=query.id_prefix,
+            created_before=query.created_before,
+            created_after=query.created_after,
+            labels=json.dumps(labels) if labels else None,
+            limit=query.limit + 1,
+        )
+        more = len(rows) > query.limit
+        rows = rows[: query.limit]
+        return InstancePage([header_of(row) for row in rows], str(rows[-1][-1]) if more else None)
+
+    def prune(self, *, finished_before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` quiescent final runs that ended before an instant."""
+        return prune(self._database, finished_before=finished_before, limit=limit)

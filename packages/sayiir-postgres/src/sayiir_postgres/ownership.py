@@ -1,0 +1,97 @@
+"""Give whole instances to runners."""
+
+from __future__ import annotations
+
+from sayiir_core.errors import InstanceNotFoundError
+from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ports.ownership import Busy, Owned
+from sayiir_core.snapshot import control
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.apply import grant
+from sayiir_core.snapshot.head import Head
+from sayiir_postgres.claims import fill_inputs, session_ended
+from sayiir_postgres.connections import Connection
+from sayiir_postgres.database import Database
+from sayiir_postgres.heads import Changes, LockedRun, changes_over
+from sayiir_postgres.lanes import Lanes
+from sayiir_postgres.sessions import read_view
+from sayiir_postgres.transaction import Transaction
+from sayiir_postgres.whole import lock_whole
+from sayiir_postgres.writes import write
+
+
+class PostgresOwnership:
+    """The ownership port."""
+
+    def __init__(self, database: Database, lanes: Lanes) -> None:
+        self._database = database
+        self._lanes = lanes
+
+    def own(self, session: SessionId, instance_id: InstanceId) -> Owned | Busy:
+        """Take the instance unless any other session holds any of it."""
+
+        def work(connection: Connection) -> Owned | Busy:
+            with self._database.transaction(connection) as tx:
+                alive = tx.send("lock_sessions", {"sessions": [session]})
+                run = lock_whole(tx, instance_id)
+                if run is None:
+                    raise InstanceNotFoundError(instance_id)
+                if not alive.rows():
+                    raise session_ended(session)
+                return self._own(tx, run, session)
+
+        return self._database.run(work)
+
+    def _own(self, tx: Transaction, run: LockedRun, session: SessionId) -> Owned | Busy:
+        before = run.head.header.owner
+        holder = control.own(run.head, session)
+        if holder is not None:
+            view = read_view(tx, holder)
+            assert view is not None, "a session that holds something is never forgotten"
+            return Busy(run.head, view)
+        if before is None:
+            run.touch_all()
+            write(tx, Changes(runs=[run]), self._lanes)
+        return Owned(run.head)
+
+    def claim_owned(
+        self, session: SessionId, claim_no: int, instance_id: InstanceId, limit: int
+    ) -> list[Claim]:
+        """Claim what is due of an instance that the session owns; nothing if it does not."""
+
+        def work(connection: Connection) -> list[Claim]:
+            with self._database.transaction(connection) as tx:
+                alive = tx.send("lock_sessions", {"sessions": [session]})
+                parameters = {"session": session, "instance_id": instance_id}
+                rows = tx.send("lock_due_owned", parameters)
+                moment = self._database.moment(tx)
+                changes = changes_over(rows.rows())
+                if not alive.rows():
+                    return []
+                claims: list[Claim] = []
+                for run in changes.runs:
+                    due = control.due_for_owner(run.head, session, moment())[:limit]
+                    run.touch(due)
+                    claims += [grant(run.head, cursor, session, claim_no) for cursor in due]
+                write(tx, changes, self._lanes)
+            fill_inputs(self._database, connection, claims)
+            return claims
+
+        return self._database.run(work, repeatable=False)
+
+    def disown(self, session: SessionId, instance_id: InstanceId) -> None:
+        """End the ownership and give back every cursor that it holds; repeatable."""
+
+        def work(connection: Connection) -> None:
+            with self._database.transaction(connection) as tx:
+                run = lock_whole(tx, instance_id)
+                if run is not None and _owner(run.head) == session:
+                    control.disown(run.head, session)
+                    run.touch_all()
+                    write(tx, Changes(runs=[run]), self._lanes)
+
+        self._database.run(work)
+
+
+def _owner(head: Head) -> SessionId | None:
+    return head.header.owner

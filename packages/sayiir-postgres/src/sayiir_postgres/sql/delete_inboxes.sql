@@ -1,0 +1,1 @@
+DELETE FROM {schema}.inbox WHERE instance_id = ANY(%(instance_ids)b::text[])

@@ -1,0 +1,1 @@
+DELETE FROM {schema}.instances WHERE instance_id = ANY(%(instance_ids)b::text[])

@@ -1,0 +1,1 @@
+DELETE FROM {schema}.cursors WHERE run = ANY(%(runs)b::uuid[])

@@ -1,0 +1,1 @@
+DELETE FROM {schema}.scopes WHERE run = ANY(%(runs)b::uuid[])

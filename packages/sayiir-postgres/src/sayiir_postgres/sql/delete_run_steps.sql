@@ -1,0 +1,1 @@
+DELETE FROM {schema}.steps WHERE run = ANY(%(runs)b::uuid[])

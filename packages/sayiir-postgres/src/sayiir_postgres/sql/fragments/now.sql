@@ -1,0 +1,1 @@
+COALESCE(%(now)s::timestamptz, clock_timestamp())

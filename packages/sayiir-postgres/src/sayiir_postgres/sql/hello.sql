@@ -1,0 +1,4 @@
+SELECT
+    set_config('default_transaction_isolation', 'read committed', false),
+    set_config('idle_in_transaction_session_timeout', '15s', false),
+    clock_timestamp()

@@ -1,0 +1,6 @@
+SELECT {header_columns}
+FROM {schema}.instances AS i
+JOIN {schema}.definitions AS d ON d.definition = i.definition
+WHERE i.instance_id = ANY(%(instance_ids)b::text[])
+ORDER BY i.instance_id
+FOR NO KEY UPDATE OF i

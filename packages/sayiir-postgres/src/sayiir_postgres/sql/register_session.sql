@@ -1,0 +1,8 @@
+INSERT INTO {schema}.sessions (
+    session_id, worker_id, host, kernel, pid, process_start, ttl, state, renewed_at, steady_since
+)
+SELECT
+    %(session)s, %(worker_id)s, %(host)s, %(kernel)s, %(pid)s, %(process_start)s, %(ttl)s, 'live',
+    moment.now, moment.now
+FROM (SELECT {now} AS now) AS moment
+ON CONFLICT (session_id) DO NOTHING
