@@ -14,6 +14,7 @@ Tally = dict[str, Any]
 
 TOP = 10
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _DECISIONS = (
     ast.If,
     ast.For,
@@ -66,8 +67,9 @@ def complexity(tally: Tally, sources: Sequence[Source]) -> Tally:
     """Count the decisions in every function, and keep the functions with the most."""
     found: list[list[Any]] = []
     for name, tree in _parsed(sources):
-        functions = (node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS))
-        found += [[_decisions(node), f"{name}:{node.name}", node.lineno] for node in functions]
+        found += [
+            [n, f"{name}:{node.name}", node.lineno] for node, n in _complexities(tree).items()
+        ]
     return {
         "functions": tally.get("functions", 0) + len(found),
         "most_complex": _top(tally.get("most_complex", []) + found),
@@ -83,12 +85,16 @@ def _parsed(sources: Sequence[Source]) -> Iterator[tuple[str, ast.Module]]:
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name.partition(".")[0]
         elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
             yield node.module.partition(".")[0]
+        for field in _BLOCKS:
+            todo.extend(getattr(node, field, ()))
 
 
 def _public(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | _FUNCTIONS]:
@@ -104,15 +110,25 @@ def _public(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | _FUNCTIONS
                     yield node
 
 
-def _decisions(function: ast.AST) -> int:
-    """Return McCabe's number: one, and one more for every point where the path may fork."""
-    number = 1
-    for node in ast.walk(function):
-        if isinstance(node, _DECISIONS):
-            number += 1
-        elif isinstance(node, ast.BoolOp):
-            number += len(node.values) - 1
-    return number
+def _complexities(tree: ast.Module) -> dict[_FUNCTIONS, int]:
+    """Return McCabe's number of each function: one, and one for every point where paths fork."""
+    numbers: dict[_FUNCTIONS, int] = {}
+    todo: list[tuple[ast.AST, _FUNCTIONS | None]] = [(tree, None)]
+    while todo:
+        node, function = todo.pop()
+        if isinstance(node, _FUNCTIONS):
+            function = node
+            numbers[function] = 1
+        elif function is not None:
+            numbers[function] += _decisions(node)
+        todo.extend((child, function) for child in ast.iter_child_nodes(node))
+    return numbers
+
+
+def _decisions(node: ast.AST) -> int:
+    if isinstance(node, ast.BoolOp):
+        return len(node.values) - 1
+    return 1 if isinstance(node, _DECISIONS) else 0
 
 
 def _top(rows: list[list[Any]]) -> list[list[Any]]:
