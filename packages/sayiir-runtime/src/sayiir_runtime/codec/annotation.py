@@ -46,6 +46,7 @@ _ABSTRACT: Final = (*_PLAIN_LISTS[1:], *_PLAIN_DICTS[1:])
 _AWAITED: Final = (collections.abc.Awaitable, collections.abc.Coroutine)
 
 UNRESOLVABLE: Final = (
+    ArithmeticError,
     AttributeError,
     ImportError,
     LookupError,
@@ -62,6 +63,7 @@ UNRESOLVABLE: Final = (
 class Hints:
     """What the signature of a task says; ``Any`` stands for an absent annotation."""
 
+    name: str
     takes_value: bool
     parameter: str | None
     takes: Any
@@ -74,6 +76,7 @@ def read_hints(fn: Callable[..., Any]) -> Hints:
     owner = _owner(fn)
     is_class = inspect.isclass(fn)
     return Hints(
+        name=str(getattr(fn if is_class else owner, "__qualname__", type(fn).__qualname__)),
         takes_value=parameter is not None,
         parameter=parameter or None,
         takes=_resolve(owner, parameter) if parameter else Any,

@@ -51,7 +51,10 @@ class JsonCodec:
 
     __slots__ = ()
 
-    name: Final = "json"
+    @property
+    def name(self) -> str:
+        """Return ``json``."""
+        return "json"
 
     def encode(self, value: Any) -> tuple[int, bytes]:
         """Return the flags and the body; raises ``EncodeError`` naming the place."""

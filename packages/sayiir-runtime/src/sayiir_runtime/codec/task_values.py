@@ -53,7 +53,7 @@ class TaskValues:
         hints = read_hints(fn)
         takes = payloads.forms.of(hints.takes)
         returns = payloads.forms.of(_unwrapped(hints.returns, unwrap))
-        place = f"parameter {hints.parameter!r} of {_name(fn)}"
+        place = f"parameter {hints.parameter!r} of {hints.name}"
         decode_input = payloads.decode if takes is None else _reader(payloads, takes, place)
         return cls(
             takes_value=hints.takes_value,
@@ -88,10 +88,6 @@ def _unwrapped(annotation: Any, unwrap: tuple[type, ...]) -> Any:
     if get_origin(annotation) in unwrap:
         return get_args(annotation)[0]
     return annotation
-
-
-def _name(fn: Callable[..., Any]) -> str:
-    return str(getattr(fn, "__qualname__", None) or type(fn).__qualname__)
 
 
 def _same(value: Any) -> Any:
