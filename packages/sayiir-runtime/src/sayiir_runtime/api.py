@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.errors import WorkflowError
@@ -40,7 +40,7 @@ def run_workflow(
     if instance_id is None:
         return InProcessRunner().run(workflow, input_data)
     status = run_durable_workflow(workflow, instance_id, input_data, backend, conflict_policy)
-    return _output_of(status)
+    return cast("Out", _output_of(status))
 
 
 async def run_workflow_async(
@@ -60,7 +60,7 @@ async def run_workflow_async(
     status = await run_durable_workflow_async(
         workflow, instance_id, input_data, backend, conflict_policy
     )
-    return _output_of(status)
+    return cast("Out", _output_of(status))
 
 
 def run_durable_workflow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from sayiir_runtime.payloads import convert_to
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class WorkflowStatus:
     """What an instance does and why, at the moment of asking.
 
@@ -30,7 +30,7 @@ class WorkflowStatus:
     status: str
     output: Any = None
     error: str | None = None
-    error_traceback: str | None = field(default=None, repr=False)
+    error_traceback: str | None = None
     failed_task: str | None = None
     reason: str | None = None
     cancelled_by: str | None = None
@@ -68,6 +68,14 @@ class WorkflowStatus:
         """Tell whether something runs or could run."""
         return self.status == StatusWord.IN_PROGRESS
 
+    def __repr__(self) -> str:
+        shown = [self.instance_id, self.status]
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and each.name not in _UNSHOWN:
+                shown.append(f"{each.name}={value!r}")
+        return f"<WorkflowStatus {' '.join(shown)}>"
+
     def output_as(self, kind: type[T]) -> T:
         """Validate the output into a type; ``WorkflowError`` if the run is not completed."""
         if not self.is_completed():
@@ -76,6 +84,9 @@ class WorkflowStatus:
                 instance_id=self.instance_id,
             )
         return convert_to(self.output, kind)
+
+
+_UNSHOWN = frozenset({"instance_id", "run_id", "status", "error_traceback"})
 
 
 def describe_status(

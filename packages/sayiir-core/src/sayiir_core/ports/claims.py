@@ -21,7 +21,7 @@ class ClaimStore(Protocol):
 
         Best first by ``available_at + priority × aging interval``. Held, claimed and owned
         cursors are never given. ``claim_no`` names the call, so that an unclear answer can be
-        given back by ``release_claim``. Raises ``BackendError`` if the session has ended.
+        given back by ``release_claim``. Raises ``SessionEndedError`` if the session has ended.
         """
         ...
 

@@ -86,7 +86,7 @@ class InstanceStore(Protocol):
 
         Atomic per element; of concurrent creations of one id exactly one wins. Replacing makes
         every guard of the old run fail from then on. The definition must be stored before.
-        Raises ``BackendError`` if the owner's session has ended.
+        Raises ``SessionEndedError`` if the owner's session has ended.
         """
         ...
 

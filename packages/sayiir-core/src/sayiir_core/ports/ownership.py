@@ -32,7 +32,7 @@ class OwnershipStore(Protocol):
     def own(self, session: SessionId, instance_id: InstanceId) -> Owned | Busy:
         """Take the instance unless any other session holds any of it; of two, one wins.
 
-        An owner may ask again. Raises ``InstanceNotFoundError``, and ``BackendError`` if the
+        An owner may ask again. Raises ``InstanceNotFoundError``, and ``SessionEndedError`` if the
         session has ended.
         """
         ...

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final, assert_never
 
-from sayiir_core.errors import BackendError, InstanceNotFoundError
+from sayiir_core.errors import InstanceNotFoundError, SessionEndedError
 from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.clock import Clock
 from sayiir_core.snapshot import control
@@ -70,13 +70,10 @@ class Store:
         return run
 
     def live_session(self, session_id: SessionId) -> Session:
-        """Return a session that has not ended, or raise ``BackendError``."""
+        """Return a session that has not ended, or raise ``SessionEndedError``."""
         session = self.sessions.get(session_id)
         if session is None or not session.alive:
-            raise BackendError(
-                f"session {session_id!r} has ended or was never registered in this store; "
-                f"register a fresh one and claim again"
-            )
+            raise SessionEndedError(session_id)
         return session
 
     def is_live(self, session_id: SessionId) -> bool:

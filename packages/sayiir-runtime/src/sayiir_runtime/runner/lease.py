@@ -67,7 +67,9 @@ class SessionKeeper:
         if session is not None and self._pid == os.getpid():
             return session
         with self._lock:
-            return self._session if self._is_current() else self._register()  # type: ignore[return-value]
+            if self._session is not None and self._pid == os.getpid():
+                return self._session
+            return self._register()
 
     def threads(self) -> ThreadPool:
         """Return the private threads on which calls to this store are made for event loops."""
@@ -109,9 +111,6 @@ class SessionKeeper:
             backend.sessions.end(session)
         except BackendError as error:
             logger.warning("session %s could not be ended: %s", session, error)
-
-    def _is_current(self) -> bool:
-        return self._session is not None and self._pid == os.getpid()
 
     def _register(self) -> SessionId:
         backend = self._backend()

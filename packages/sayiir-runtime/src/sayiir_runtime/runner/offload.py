@@ -7,6 +7,7 @@ Cancelling the awaiting caller does not cancel the call.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
@@ -46,22 +47,26 @@ def _bridge(call: Callable[[], T]) -> tuple[asyncio.Future[T], Callable[[], None
     future: asyncio.Future[T] = loop.create_future()
     context = contextvars.copy_context()
 
-    def resolve(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
+    def succeed(result: T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    def fail(error: BaseException) -> None:
+        if not future.done():
             future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
 
     def run() -> None:
-        result: T | None = None
-        failure: BaseException | None = None
         try:
             result = context.run(call)
         except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-            failure = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(resolve, result, failure)
+            _post(loop, fail, error)
+        else:
+            _post(loop, succeed, result)
 
     return future, run
+
+
+def _post(loop: asyncio.AbstractEventLoop, settle: Callable[[T], None], with_: T) -> None:
+    # The caller's loop may be gone by now; then nobody waits for the answer.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(settle, with_)

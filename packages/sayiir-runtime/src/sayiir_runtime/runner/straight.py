@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from functools import cached_property
 from typing import Any, Final
 
 from sayiir_core.authoring import TaskContext, reset_task_context, set_task_context
@@ -20,12 +19,21 @@ INSTANCE_ID: Final = InstanceId("in-process")
 class LocalRun:
     """The identity of a run that nothing stores; its run id is made only if a task asks."""
 
-    instance_id: Final = INSTANCE_ID
+    __slots__ = ("_run_id",)
 
-    @cached_property
+    @property
+    def instance_id(self) -> str:
+        """Return what stands for an id."""
+        return INSTANCE_ID
+
+    @property
     def run_id(self) -> str:
         """Return an id of this run alone."""
-        return str(uuid.uuid4())
+        try:
+            return self._run_id
+        except AttributeError:
+            self._run_id = str(uuid.uuid4())
+            return self._run_id
 
 
 class Straight:
