@@ -1,0 +1,124 @@
+"""The SQL: each statement is used, and none reads more than it needs."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import sayiir_sqlite
+from sayiir_pytest.conformance.rig import Rig
+from sayiir_pytest.conformance.sample import step
+from sayiir_sqlite.migrate import APPLICATION_ID
+from sayiir_sqlite.statement import migrations, statement
+
+NAMES = sorted(
+    it.name.removesuffix(".sql")
+    for it in files("sayiir_sqlite").joinpath("sql").iterdir()
+    if it.name.endswith(".sql")
+)
+SCANNED = {
+    "sessions_live": "there are as many as processes",
+    "sessions_forget": "it goes with pruning, and reads one row per start of a worker",
+}
+
+
+def test_every_statement_is_used_and_every_name_has_a_file() -> None:
+    """Keep no SQL that nothing executes."""
+    source = "".join(path.read_text() for path in Path(sayiir_sqlite.__file__).parent.glob("*.py"))
+
+    assert NAMES == sorted(set(re.findall(r'statement\("(\w+)"\)', source)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_statement_scans_a_table(rig: Rig, name: str) -> None:
+    """Find every row by a key or an index."""
+    sql = statement(name)
+    named = set(re.findall(r":(\w+)", sql))
+    numbered = [int(number) for number in re.findall(r"\?(\d+)", sql)]
+    positional = max([sql.count("?"), *numbered])
+    params = dict.fromkeys(named) if named else None
+
+    with rig.backend._database.reading() as handle:
+        plan = [
+            str(row[3])
+            for row in handle.connection.execute(
+                f"EXPLAIN QUERY PLAN {sql}", params or [None] * _bound(sql, positional)
+            )
+        ]
+
+    scans = [line for line in plan if line.startswith("SCAN")]
+    assert (name in SCANNED) == bool(scans), plan
+
+
+def _bound(sql: str, upper: int) -> int:
+    """Return how many values a statement takes: a bare ``?`` counts on from the highest before."""
+    highest = 0
+    for number in re.findall(r"\?(\d*)", sql):
+        highest = max(highest, int(number)) if number else highest + 1
+    assert highest <= upper
+    return highest
+
+
+def test_the_queue_is_read_from_its_index_in_order(rig: Rig) -> None:
+    """Sort nothing, and look at no cursor that cannot be claimed."""
+    with rig.backend._database.reading() as handle:
+        plan = handle.connection.execute(
+            f"EXPLAIN QUERY PLAN {statement('claim_candidates')}", [0, "", 3, 0, 1]
+        ).fetchall()
+
+    (line,) = [str(row[3]) for row in plan]
+    assert line.startswith("SEARCH cursors USING INDEX claimable_cursors (definition=? AND grp=?")
+
+
+def test_a_claim_costs_the_same_among_many_parked_and_held_cursors(rig: Rig) -> None:
+    """Count the instructions that SQLite executes for one claim of ten."""
+    session = rig.session()
+    few = _instructions_of_a_claim(rig)
+    rig.backend.instances.create([rig.new() for _ in range(2000)])
+    for hand in rig.take_all(session)[:1000]:
+        rig.backend.claims.release([hand.lease])
+        rig.backend.control.pause(hand.instance_id, reason=None, by=None)
+
+    many = _instructions_of_a_claim(rig)
+
+    assert many <= few * 1.2
+
+
+def _instructions_of_a_claim(rig: Rig) -> int:
+    rig.backend.instances.create([rig.new() for _ in range(10)])
+    session = rig.session()
+    connection = rig.backend._database.writer().connection
+    counted: list[None] = []
+    connection.set_progress_handler(lambda: counted.append(None), 1)
+    assert 10 == len(rig.claim(session, limit=10))
+    connection.set_progress_handler(None, 0)
+    return len(counted)
+
+
+def test_a_step_costs_the_same_after_many(rig: Rig) -> None:
+    """Count the instructions that SQLite executes for one commit."""
+    hand = rig.start()
+    connection = rig.backend._database.writer().connection
+    counts: list[int] = []
+    for node in range(600):
+        counted: list[None] = []
+        connection.set_progress_handler(lambda counted=counted: counted.append(None), 1)
+        hand.must(*step(node))
+        counts.append(len(counted))
+    connection.set_progress_handler(None, 0)
+
+    assert max(counts[500:]) <= max(counts[5:20]) * 1.05
+
+
+def test_migrations_are_numbered_without_a_gap_and_name_their_number() -> None:
+    """Let the version in the file be the number of the last migration."""
+    numbers = [migration.number for migration in migrations()]
+
+    assert list(range(1, len(numbers) + 1)) == numbers
+    assert [f"PRAGMA user_version = {number};" for number in numbers] == [
+        migration.statements[-1] for migration in migrations()
+    ]
+    assert f"PRAGMA application_id = {APPLICATION_ID};" == migrations()[0].statements[0]
