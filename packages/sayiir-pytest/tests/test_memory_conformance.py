@@ -15,6 +15,7 @@ from sayiir_pytest.conformance import (
     EquivalenceConformance,
     InstanceConformance,
     OwnershipConformance,
+    RaceConformance,
     ResultConformance,
     SessionConformance,
     SignalConformance,
@@ -72,3 +73,7 @@ class TestBackend(Memory, BackendConformance):
 
 class TestEquivalence(Memory, EquivalenceConformance):
     """Equal the model."""
+
+
+class TestRaces(Memory, RaceConformance):
+    """Keep to it with many threads."""

@@ -56,10 +56,15 @@ pytest.register_assert_rewrite(
             "machine",
             "model",
             "ownership",
+            "race_claims",
+            "race_commits",
+            "race_events",
+            "races",
             "results",
             "rig",
             "sessions",
             "signals",
+            "threads",
             "twin",
         )
     )
@@ -73,6 +78,7 @@ from sayiir_pytest.conformance.definitions import DefinitionConformance  # noqa:
 from sayiir_pytest.conformance.equivalence import EquivalenceConformance  # noqa: E402
 from sayiir_pytest.conformance.instances import InstanceConformance  # noqa: E402
 from sayiir_pytest.conformance.ownership import OwnershipConformance  # noqa: E402
+from sayiir_pytest.conformance.races import RaceConformance  # noqa: E402
 from sayiir_pytest.conformance.results import ResultConformance  # noqa: E402
 from sayiir_pytest.conformance.sessions import SessionConformance  # noqa: E402
 from sayiir_pytest.conformance.signals import SignalConformance  # noqa: E402
@@ -88,6 +94,7 @@ __all__ = [
     "EquivalenceConformance",
     "InstanceConformance",
     "OwnershipConformance",
+    "RaceConformance",
     "ResultConformance",
     "SessionConformance",
     "SignalConformance",

@@ -1,0 +1,14 @@
+"""What a store must do when several threads work on it at once."""
+
+from __future__ import annotations
+
+from sayiir_pytest.conformance.race_claims import ClaimRaces
+from sayiir_pytest.conformance.race_commits import CommitRaces
+from sayiir_pytest.conformance.race_events import EventRaces
+
+
+class RaceConformance(ClaimRaces, CommitRaces, EventRaces):
+    """Race real threads, started at one barrier, ``threads`` at once and ``rounds`` times.
+
+    A shared store is worked on through two backends.
+    """
