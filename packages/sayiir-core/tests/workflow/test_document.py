@@ -227,3 +227,25 @@ def test_a_document_that_could_mislead_a_walk_is_refused(change):
 
     with pytest.raises(DeserializationError, match="stored definition"):
         from_document(document)
+
+
+def test_scopes_that_own_each_other_are_refused():
+    """A way outwards that never reaches the root would keep a walk going for ever."""
+    leaf = Flow("leaf").then(inc).build()
+    twice = Flow("f").then_flow(Flow("sub").then_flow(leaf).build()).build()
+    document = to_document(twice.definition)
+    outer, inner, task_node = document["nodes"]
+    outer_scope, inner_scope = document["scopes"][1:]
+
+    document["nodes"] = [
+        task_node | {"ordinal": 0, "scope": 0},
+        outer | {"ordinal": 1, "scope": 1, "child": 2},
+        inner | {"ordinal": 2, "scope": 2, "child": 1},
+    ]
+    document["scopes"][1:] = [
+        outer_scope | {"owner": 2, "first": 1},
+        inner_scope | {"owner": 1, "first": 2},
+    ]
+
+    with pytest.raises(DeserializationError, match=r"node 2 .* does not fit in"):
+        from_document(document)

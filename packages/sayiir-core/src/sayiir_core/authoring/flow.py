@@ -57,29 +57,6 @@ class Flow(Generic[In, Out]):
 
     @overload
     def then(
-        self: Flow[Open, Open], fn: Callable[[T], Awaitable[R]], *, name: str | None = None
-    ) -> Flow[T, R]: ...
-
-    @overload
-    def then(
-        self: Flow[Open, Open], fn: Callable[[T], R], *, name: str | None = None
-    ) -> Flow[T, R]: ...
-
-    @overload
-    def then(
-        self: Flow[Open, Open], fn: Callable[[], Awaitable[R]], *, name: str | None = None
-    ) -> Flow[Any, R]: ...
-
-    @overload
-    def then(
-        self: Flow[Open, Open], fn: Callable[[], R], *, name: str | None = None
-    ) -> Flow[Any, R]: ...
-
-    @overload
-    def then(self: Flow[Open, Open], fn: str, *, name: str | None = None) -> Flow[Any, Any]: ...
-
-    @overload
-    def then(
         self, fn: Callable[[Out], Awaitable[R]], *, name: str | None = None
     ) -> Flow[In, R]: ...
 
@@ -95,6 +72,16 @@ class Flow(Generic[In, Out]):
     @overload
     def then(self, fn: str, *, name: str | None = None) -> Flow[In, Any]: ...
 
+    @overload
+    def then(
+        self: Flow[Open, Open], fn: Callable[[T], Awaitable[R]], *, name: str | None = None
+    ) -> Flow[T, R]: ...
+
+    @overload
+    def then(
+        self: Flow[Open, Open], fn: Callable[[T], R], *, name: str | None = None
+    ) -> Flow[T, R]: ...
+
     def then(self, fn: Any, *, name: str | None = None) -> Any:
         """Add a task: a function that receives the value of the step before.
 
@@ -104,38 +91,10 @@ class Flow(Generic[In, Out]):
         add_task(self._draft, fn, name=name)
         return self
 
-    @overload
-    def delay(self: Flow[Open, Open], name: str, duration: Duration) -> Flow[Any, Any]: ...
-
-    @overload
-    def delay(self, name: str, duration: Duration) -> Flow[In, Out]: ...
-
-    def delay(self, name: str, duration: Duration) -> Any:
+    def delay(self, name: str, duration: Duration) -> Flow[In, Out]:
         """Add a durable pause; the value passes through and no worker is held meanwhile."""
         add_delay(self._draft, name, duration)
         return self
-
-    @overload
-    def wait_for_signal(
-        self: Flow[Open, Open],
-        signal_name: str,
-        *,
-        name: str | None = None,
-        timeout: Duration | None = None,
-        payload: type[P],
-        on_timeout: Any = UNSET,
-    ) -> Flow[Any, P]: ...
-
-    @overload
-    def wait_for_signal(
-        self: Flow[Open, Open],
-        signal_name: str,
-        *,
-        name: str | None = None,
-        timeout: Duration | None = None,
-        payload: Any = None,
-        on_timeout: Any = UNSET,
-    ) -> Flow[Any, Any]: ...
 
     @overload
     def wait_for_signal(
@@ -184,31 +143,20 @@ class Flow(Generic[In, Out]):
         )
         return self
 
-    @overload
-    def fork(self: Flow[Open, Open]) -> ForkBuilder[Open, Open]: ...
-
-    @overload
-    def fork(self) -> ForkBuilder[In, Out]: ...
-
-    def fork(self) -> Any:
+    def fork(self) -> ForkBuilder[In, Out]:
         """Begin branches that run side by side; ``.join(fn)`` ends it."""
         self._draft.step("fork")
-        return ForkBuilder[Any, Any](self, self._draft)
-
-    @overload
-    def route(
-        self: Flow[Open, Open], key_fn: Callable[[T], RouteKey], *, keys: object
-    ) -> RouteBuilder[T, T]: ...
-
-    @overload
-    def route(
-        self: Flow[Open, Open], key_fn: Callable[[], RouteKey] | str, *, keys: object
-    ) -> RouteBuilder[Any, Any]: ...
+        return ForkBuilder(self, self._draft)
 
     @overload
     def route(
         self, key_fn: Callable[[Out], RouteKey] | Callable[[], RouteKey] | str, *, keys: object
     ) -> RouteBuilder[In, Out]: ...
+
+    @overload
+    def route(
+        self: Flow[Open, Open], key_fn: Callable[[T], RouteKey], *, keys: object
+    ) -> RouteBuilder[T, T]: ...
 
     def route(self, key_fn: Any, *, keys: object) -> Any:
         """Begin a choice between arms; ``.done()`` ends it.
@@ -218,36 +166,6 @@ class Flow(Generic[In, Out]):
         """
         self._draft.step("route")
         return RouteBuilder[Any, Any](self, self._draft, key_fn, keys)
-
-    @overload
-    def loop(
-        self: Flow[Open, Open],
-        fn: Callable[[T], Awaitable[LoopResult[R]]],
-        *,
-        max_iterations: int = 10,
-        on_max: str = OnMax.FAIL,
-        name: str | None = None,
-    ) -> Flow[T, R]: ...
-
-    @overload
-    def loop(
-        self: Flow[Open, Open],
-        fn: Callable[[T], LoopResult[R]] | Workflow[T, LoopResult[R]],
-        *,
-        max_iterations: int = 10,
-        on_max: str = OnMax.FAIL,
-        name: str | None = None,
-    ) -> Flow[T, R]: ...
-
-    @overload
-    def loop(
-        self: Flow[Open, Open],
-        fn: DictBody[T] | str,
-        *,
-        max_iterations: int = 10,
-        on_max: str = OnMax.FAIL,
-        name: str | None = None,
-    ) -> Flow[T, Any]: ...
 
     @overload
     def loop(
@@ -279,6 +197,36 @@ class Flow(Generic[In, Out]):
         name: str | None = None,
     ) -> Flow[In, Any]: ...
 
+    @overload
+    def loop(
+        self: Flow[Open, Open],
+        fn: Callable[[T], Awaitable[LoopResult[R]]],
+        *,
+        max_iterations: int = 10,
+        on_max: str = OnMax.FAIL,
+        name: str | None = None,
+    ) -> Flow[T, R]: ...
+
+    @overload
+    def loop(
+        self: Flow[Open, Open],
+        fn: Callable[[T], LoopResult[R]] | Workflow[T, LoopResult[R]],
+        *,
+        max_iterations: int = 10,
+        on_max: str = OnMax.FAIL,
+        name: str | None = None,
+    ) -> Flow[T, R]: ...
+
+    @overload
+    def loop(
+        self: Flow[Open, Open],
+        fn: DictBody[T],
+        *,
+        max_iterations: int = 10,
+        on_max: str = OnMax.FAIL,
+        name: str | None = None,
+    ) -> Flow[T, Any]: ...
+
     def loop(
         self,
         fn: Any,
@@ -297,16 +245,22 @@ class Flow(Generic[In, Out]):
         return self
 
     @overload
-    def then_flow(self: Flow[Open, Open], workflow: Workflow[T, R]) -> Flow[T, R]: ...
+    def then_flow(self, workflow: Workflow[Out, R]) -> Flow[In, R]: ...
 
     @overload
-    def then_flow(self, workflow: Workflow[Out, R]) -> Flow[In, R]: ...
+    def then_flow(self: Flow[Open, Open], workflow: Workflow[T, R]) -> Flow[T, R]: ...
 
     def then_flow(self, workflow: Any) -> Any:
         """Run another workflow in place: it receives the value and gives the next one."""
         add_workflow(self._draft, workflow)
         return self
 
-    def build(self) -> Workflow[In, Out]:
+    @overload
+    def build(self: Flow[Open, Out]) -> Workflow[Any, Out]: ...
+
+    @overload
+    def build(self) -> Workflow[In, Out]: ...
+
+    def build(self) -> Any:
         """Return the workflow; ``DefinitionErrors``, a ``ValueError``, lists every problem."""
         return compile_workflow(self._draft)

@@ -38,30 +38,21 @@ class ForkBuilder(Generic[In, Out]):
 
     @overload
     def branch(
-        self: ForkBuilder[Open, Open],
-        first: Callable[[T], Any] | Workflow[T, Any],
-        /,
-        *rest: Part,
-        name: str | None = None,
-    ) -> ForkBuilder[T, T]: ...
-
-    @overload
-    def branch(
-        self: ForkBuilder[Open, Open],
-        first: Callable[[], Any] | str,
-        /,
-        *rest: Part,
-        name: str | None = None,
-    ) -> ForkBuilder[Any, Any]: ...
-
-    @overload
-    def branch(
         self,
         first: Callable[[Out], Any] | Callable[[], Any] | Workflow[Out, Any] | str,
         /,
         *rest: Part,
         name: str | None = None,
     ) -> ForkBuilder[In, Out]: ...
+
+    @overload
+    def branch(
+        self: ForkBuilder[Open, Open],
+        first: Callable[[T], Any] | Workflow[T, Any],
+        /,
+        *rest: Part,
+        name: str | None = None,
+    ) -> ForkBuilder[T, T]: ...
 
     def branch(self, *parts: Any, name: str | None = None) -> Any:
         """Add a branch: functions and workflows in a row.
