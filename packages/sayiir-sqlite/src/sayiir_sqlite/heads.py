@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from sayiir_core.errors import BackendError, InstanceNotFoundError
+from sayiir_core.errors import InstanceNotFoundError, SessionEndedError
 from sayiir_core.ids import InstanceId, SessionId, pack_index
 from sayiir_core.snapshot.head import Cursor, CursorKey, Head
 from sayiir_sqlite.connection import Handle, Params, Row
@@ -143,13 +143,10 @@ def update_owner(handle: Handle, stored: StoredHead) -> None:
 
 
 def live_session(handle: Handle, session_id: SessionId) -> int:
-    """Return the number of a session that has not ended, or raise ``BackendError``."""
+    """Return the number of a session that has not ended, or raise ``SessionEndedError``."""
     row = handle.one(_SESSION_ALIVE, (session_id,))
     if row is None:
-        raise BackendError(
-            f"session {session_id!r} has ended or was never registered in this store; register a "
-            f"fresh one and claim again"
-        )
+        raise SessionEndedError(session_id)
     return int(row[0])
 
 
