@@ -326,6 +326,13 @@ def test_each_method_returns_the_flow_itself():
     assert flow.route(str, keys=["a"]).branch("a", inc).done() is flow
 
 
+def test_a_parametrised_flow_is_a_flow():
+    """The parameters are for type checkers; a first lambda needs them there."""
+    workflow = Flow[int, int]("f").then(lambda x: x * 2).build()
+
+    assert (workflow.workflow_id, paths(workflow)) == ("f", ["lambda_0"])
+
+
 def test_functions_are_found_by_ordinal():
     """Only tasks have one; asking for another is a caller's mistake."""
     workflow = Flow("f").then(inc).delay("nap", 1).build()

@@ -9,7 +9,6 @@ from sayiir_core.authoring.context import (
 )
 from sayiir_core.authoring.flow import Flow
 from sayiir_core.authoring.fork import ForkBuilder
-from sayiir_core.authoring.keys import key_text
 from sayiir_core.authoring.loop_result import LoopResult
 from sayiir_core.authoring.node_info import NodeInfo
 from sayiir_core.authoring.registry import TaskRegistry
@@ -28,7 +27,6 @@ __all__ = [
     "TaskRegistry",
     "Workflow",
     "get_task_context",
-    "key_text",
     "reset_task_context",
     "set_task_context",
     "task",

@@ -61,8 +61,9 @@ def _required_by_code(fn: FunctionType) -> tuple[int, str | None]:
 def _required_by_signature(fn: Callable[..., Any]) -> tuple[int, str | None]:
     try:
         parameters = inspect.signature(fn).parameters.values()
-    except (ValueError, TypeError):
-        # Some built-in callables do not tell their signature; they are trusted.
+    except (ValueError, TypeError, NameError, AttributeError):
+        # Some built-in callables do not tell their signature, and an annotation may name what
+        # exists for type checkers only; such callables are trusted.
         return 0, None
     required = [p for p in parameters if p.default is p.empty and p.kind not in _COLLECTING]
     keyword = next((p.name for p in required if p.kind not in _POSITIONAL), None)
