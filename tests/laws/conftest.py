@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from sayiir_pytest.process import World
 from sayiir_runtime.memory import InMemoryBackend
 
 STORES = ["memory", "sqlite", "postgres"]
+
+TIMEOUT = 300 + 20 * int(os.environ.get("SAYIIR_LAWS_EXAMPLES", "0"))
+"""Seconds for one law: more workflows may take longer."""
 
 Make = Callable[[VirtualClock], Backend]
 
@@ -48,3 +52,11 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     world = World(make)
     yield world
     world.store.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the laws the time that their number of workflows takes."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TIMEOUT))
