@@ -133,7 +133,7 @@ class CommitRaces(RaceRounds):
                 [
                     partial(
                         backends[number].checkpoints.commit,
-                        [hand.next(*give_up(10, error=errors[number]))],
+                        [hand.next(*give_up(10 * hand.key.scope, error=errors[number]))],
                     )
                     for number, hand in enumerate((one, two))
                 ]
