@@ -237,7 +237,7 @@ def test_metadata_that_is_not_json_is_a_problem(metadata):
         "x".join,
         print,
     ],
-    ids=repr,
+    ids=range(10),
 )
 def test_what_can_be_called_with_one_value_or_none_is_a_task(fn):
     """Defaults, partials, classes and builtins are judged by what a call needs."""
