@@ -11,8 +11,10 @@ from sayiir_pytest.conformance import (
     ClaimConformance,
     ControlConformance,
     DefinitionConformance,
+    EquivalenceConformance,
     InstanceConformance,
     OwnershipConformance,
+    RaceConformance,
     ResultConformance,
     SessionConformance,
     SignalConformance,
@@ -66,3 +68,9 @@ class TestControl(OnSQLite, ControlConformance): ...
 
 
 class TestResults(OnSQLite, ResultConformance): ...
+
+
+class TestEquivalence(OnSQLite, EquivalenceConformance): ...
+
+
+class TestRaces(OnSQLite, RaceConformance): ...

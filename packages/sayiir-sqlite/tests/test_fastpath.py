@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sayiir_core.ids import InstanceId, RunId, SessionId
@@ -32,7 +32,9 @@ Deed = tuple[str, bool, int]
 
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["move", "source", "retry", "time out", "start", "pause", "unpause"]),
+        st.sampled_from(
+            ["move", "source", "retry", "time out", "start", "pause", "unpause", "death"]
+        ),
         st.booleans(),
         st.sampled_from([0, 0, 0, 0, -1, 1]),
     ),
@@ -61,6 +63,9 @@ class World:
         answers: list[Any] = []
         for attempt, (deed, keep, off) in enumerate(deeds, start=1):
             self.clock.advance(timedelta(microseconds=1))
+            if deed == "death":
+                self._charge_death()
+                continue
             if deed in {"pause", "unpause"}:
                 answers.append(self._control(deed, hand))
                 continue
@@ -69,6 +74,10 @@ class World:
             answers.append(hand.send(checkpoint))
             hand = self._again(hand)
         return answers
+
+    def _charge_death(self) -> None:
+        with closing(sqlite3.connect(self.rig.backend.path)) as connection, connection:
+            connection.execute("UPDATE cursors SET deaths = '[\"dead\"]'")
 
     def _control(self, deed: str, hand: Hand) -> str:
         try:
@@ -135,6 +144,9 @@ def folder() -> Iterator[Callable[[], Path]]:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(deeds=DEEDS)
+@example(deeds=[("start", True, 0), ("death", True, 0), ("move", True, 0)])
+@example(deeds=[("start", True, 0), ("death", True, 0), ("move", False, 0)])
+@example(deeds=[("start", True, 0), ("death", True, 0), ("retry", False, 0)])
 def test_the_fast_path_writes_what_apply_decides(
     folder: Callable[[], Path], deeds: list[Deed]
 ) -> None:
