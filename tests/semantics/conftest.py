@@ -34,6 +34,7 @@ class Store:
     name: str
     open: Callable[[], Backend]
     clock: VirtualClock | None = None
+    address: str = ""
     opened: list[Backend] = field(default_factory=list)
 
     @property
@@ -140,7 +141,7 @@ def _store(
         case "postgres":
             fixture = "semantics_database" if clock is None else "postgres_database"
             dsn = request.getfixturevalue(fixture)
-            return Store(name, lambda: sayiir.PostgresBackend(dsn, clock=clock), clock)
+            return Store(name, lambda: sayiir.PostgresBackend(dsn, clock=clock), clock, dsn)
         case _:
             raise AssertionError(name)
 
@@ -220,7 +221,7 @@ class Background:
     def _run(self) -> None:
         try:
             self._value = self._call()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
             self._error = error
 
 

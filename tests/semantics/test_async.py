@@ -50,6 +50,7 @@ class AsyncCallable:
     """An object whose call is a coroutine."""
 
     async def __call__(self, value):
+        """Return one more."""
         return await ainc(value)
 
 

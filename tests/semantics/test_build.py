@@ -339,7 +339,7 @@ def shape(
         .delay("nap", delay)
         .wait_for_signal(signal, name="gate", timeout=deadline)
         .loop(LoopResult.done, max_iterations=cap, name="turn")
-        .route(lambda x: "left", keys=["left", key])
+        .route(lambda _: "left", keys=["left", key])
         .branch("left", dbl)
         .branch(key, inc)
         .done()

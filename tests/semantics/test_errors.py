@@ -44,6 +44,7 @@ class OnceInterrupted:
         self.calls = 0
 
     def __call__(self, value):
+        """Be interrupted, or return the value."""
         self.calls += 1
         if self.calls == 1:
             raise self.interruption
@@ -123,7 +124,7 @@ def test_case_22_any_error_text_can_be_stored(backend, iid, text):
     assert status.error.startswith("ValueError: ")
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     def __str__(self):
         raise RuntimeError("no text")
 
@@ -132,9 +133,9 @@ def test_case_22_an_error_without_a_readable_text_is_a_failure_too(drive):
     """Even an exception whose ``str`` raises fails the step."""
 
     def refuse(value):
-        raise Unprintable
+        raise UnprintableError
 
-    assert drive.end(Flow("f").then(refuse).build(), 1).error.startswith("Unprintable")
+    assert drive.end(Flow("f").then(refuse).build(), 1).error.startswith("UnprintableError")
 
 
 INTERRUPTIONS = [KeyboardInterrupt, SystemExit]

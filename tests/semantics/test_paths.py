@@ -182,7 +182,7 @@ def everything_inside():
         .branch(validate)
         .branch(charge)
         .join(total)
-        .route(lambda x: "k", keys=["k"])
+        .route(lambda _: "k", keys=["k"])
         .branch("k", lambda x: x)
         .done()
         .then(lambda got: got["result"], name="open")
@@ -198,11 +198,11 @@ def in_branch(inside):
 
 
 def in_arm(inside):
-    return Flow("f").route(lambda x: "k", keys=["k"]).branch("k", inside).done().build()
+    return Flow("f").route(lambda _: "k", keys=["k"]).branch("k", inside).done().build()
 
 
 def in_default_arm(inside):
-    return Flow("f").route(lambda x: "k", keys=[]).default_branch(inside).done().build()
+    return Flow("f").route(lambda _: "k", keys=[]).default_branch(inside).done().build()
 
 
 def in_child(inside):
@@ -236,7 +236,7 @@ def test_case_32_any_workflow_stands_in_any_scope(nest, expected, backend, iid, 
 
     status = run_durable_workflow(workflow, iid, 5, backend)
     while not status.is_completed():
-        assert "waiting" == status.status, status
+        assert status.status in {"waiting", "in_progress"}, status
         eventually(lambda: Operations(backend).status(iid).is_in_progress())
         status = resume_workflow(workflow, iid, backend)
 

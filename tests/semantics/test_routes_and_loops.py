@@ -86,7 +86,7 @@ def test_case_33_an_unmatched_key_takes_the_default_under_its_real_name(drive):
 
 def test_case_33_an_unmatched_key_without_default_fails_naming_route_and_key(drive):
     """The text has both, and the remedy."""
-    workflow = Flow("f").route(lambda x: "up", keys=["down"]).branch("down", inc).done().build()
+    workflow = Flow("f").route(lambda _: "up", keys=["down"]).branch("down", inc).done().build()
 
     error = drive.end(workflow, 5).error
 
@@ -100,7 +100,7 @@ def test_case_33_a_key_that_is_no_string_is_a_deserialization_error(drive, key):
     """It fails the run, also where there is a default."""
     workflow = (
         Flow("f")
-        .route(lambda x: key, keys=["even"])
+        .route(lambda _: key, keys=["even"])
         .branch("even", inc)
         .default_branch(dbl)
         .done()
@@ -214,7 +214,7 @@ def test_case_34_what_follows_a_loop_receives_the_plain_value(drive, body):
 def test_case_34_a_dict_that_only_looks_like_one_is_a_plain_value(drive):
     """More keys than two, or another word, is no ``LoopResult``."""
     for value in ({"_loop": "done", "value": 1, "more": 2}, {"_loop": "stop", "value": 1}):
-        workflow = Flow("f").loop(lambda x, value=value: value, name="body").build()
+        workflow = Flow("f").loop(lambda _, value=value: value, name="body").build()
 
         assert "loop_0" in drive.end(workflow, 0).error
 
@@ -258,7 +258,7 @@ def test_case_34_done_at_the_cap_is_no_failure(drive):
 @pytest.mark.parametrize("value", [7, None, {"a": 1}, "done"], ids=repr)
 def test_case_34_a_plain_return_value_fails_and_names_the_loop(drive, value):
     """The error says what to return instead."""
-    error = drive.end(Flow("f").loop(lambda x: value, name="body").build(), 0).error
+    error = drive.end(Flow("f").loop(lambda _: value, name="body").build(), 0).error
 
     assert error.startswith("LoopResultError")
     assert "loop_0" in error

@@ -44,10 +44,12 @@ class Scene:
 
     @property
     def operations(self):
+        """Return the operations on the store."""
         return Operations(self.backend)
 
     @property
     def status(self):
+        """Return the status now."""
         return self.operations.status(self.iid)
 
     def called(self, name):
@@ -74,13 +76,16 @@ class Scene:
         return value
 
     def start(self, flow):
+        """Run the flow with a last task behind it."""
         self.workflow = flow.then(self.called("last"), name="last").build()
         return run_durable_workflow(self.workflow, self.iid, 5, self.backend)
 
     def flow(self):
+        """Return a flow with a first task."""
         return Flow("f").then(self.called("first"), name="first")
 
     def resume(self):
+        """Resume the instance."""
         return resume_workflow(self.workflow, self.iid, self.backend)
 
 
@@ -496,6 +501,7 @@ class Running:
         assert self.entered.wait(10)
 
     def middle(self, value):
+        """Tell that it runs, and go on when it may."""
         self.calls.append("middle")
         self.entered.set()
         assert self.leave.wait(20)
@@ -503,9 +509,11 @@ class Running:
 
     @property
     def status(self):
+        """Return the status now."""
         return self.operations.status(self.iid)
 
     def end(self):
+        """Let the body end, and return what the run returned."""
         self.leave.set()
         return self.run.result()
 

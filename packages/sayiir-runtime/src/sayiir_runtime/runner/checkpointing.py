@@ -101,15 +101,15 @@ class CheckpointingRunner:
         )
         # Before it exists, so that no other thread finds the run and nobody driving it.
         self._keeper.drives.enter(checked, new.run_id)
-        created: Created | Exists | None = None
         try:
             created, session = self._create(new, session)
-        finally:
-            if not isinstance(created, Created):
-                self._keeper.drives.leave(checked, new.run_id)
+        except BaseException:
+            self._keeper.drives.leave(checked, new.run_id)
+            raise
         if isinstance(created, Created):
             carry = Carry(INPUT, payload, input)
             return self._drive(program, created.head, session, created.claim, carry)
+        self._keeper.drives.leave(checked, new.run_id)
         return self._use_existing(program, created.head, policy)
 
     def resume(
@@ -291,7 +291,7 @@ class CheckpointingRunner:
                 instance_id=instance_id,
                 run_id=run_id,
             )
-            result = driver.drive(claim, carry=carry)
+            result = self._watched_drive(driver, head, claim, carry)
         except DriveStoppedError:
             logger.info("instance %s was stopped; it can be resumed", instance_id)
         finally:
@@ -309,6 +309,21 @@ class CheckpointingRunner:
             )
         self._report_loss(result, session, instance_id)
         return self._observer.status(instance_id, program.definition)
+
+    def _watched_drive(
+        self, driver: Driver, head: Head, claim: Claim | None, carry: Carry | None
+    ) -> DriveResult:
+        if self._keeper.heartbeat is None:
+            return driver.drive(claim, carry=carry)
+        end = self._keeper.lookout.watch(driver, lambda: self._is_wanted(head))
+        try:
+            return driver.drive(claim, carry=carry)
+        finally:
+            end()
+
+    def _is_wanted(self, head: Head) -> bool:
+        now = self.backend.instances.load(head.header.instance_id).header
+        return now.run_id == head.header.run_id and now.state is not InstanceState.CANCELLED
 
     def _disown(self, session: SessionId, instance_id: InstanceId) -> None:
         try:

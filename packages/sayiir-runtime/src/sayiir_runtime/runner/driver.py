@@ -90,6 +90,7 @@ class Driver:
         self._ready: deque[Hold] = deque()
         self._running: dict[CursorKey, tuple[Hold, Attempt]] = {}
         self._due: datetime | None = None
+        self.inline: Attempt | None = None
         self._halted = False
         self._unclear = False
         self._claim_no = 0
@@ -138,6 +139,7 @@ class Driver:
             elif len(self._ready) == 1 and not self._running and self._is_inline(hold):
                 self._ready.popleft()
                 self._run_chain(hold)
+                self.inline = None
             elif self._bodies.has_room(self._is_async(hold)):
                 self._ready.popleft()
                 self._start_body(hold)
@@ -174,6 +176,7 @@ class Driver:
             attempt = self._attempt(hold)
             if attempt is None:
                 return
+            self.inline = attempt
             outcome = attempt.run(now)
             if type(outcome) is not Succeeded:
                 self._settle_failure(hold, attempt)

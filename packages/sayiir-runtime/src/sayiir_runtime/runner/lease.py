@@ -25,6 +25,7 @@ from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.workflow.definition import Definition, DefinitionIdentity
 from sayiir_runtime.runner.drives import Drives
+from sayiir_runtime.runner.lookout import Lookout
 from sayiir_runtime.runner.pool import ThreadPool
 
 logger = logging.getLogger("sayiir.runner")
@@ -51,6 +52,7 @@ class SessionKeeper:
         self.ttl = ttl
         self.heartbeat = heartbeat
         self.drives = Drives()
+        self.lookout = Lookout()
         self._backend = weakref.ref(backend)
         self._worker_id = worker_id or f"{os.uname().nodename}:{os.getpid()}"
         self._lock = threading.Lock()
@@ -122,6 +124,7 @@ class SessionKeeper:
         self._session = session
         if self._pid != os.getpid():
             self.drives = Drives()
+            self.lookout = Lookout()
             self._pid = os.getpid()
         self._stop = threading.Event()
         self._undone = set()
