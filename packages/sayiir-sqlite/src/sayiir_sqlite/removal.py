@@ -7,13 +7,14 @@ from typing import Final, NamedTuple
 
 from sayiir_core.ids import InstanceId
 from sayiir_sqlite.connection import Handle
+from sayiir_sqlite.rows import step_range
 from sayiir_sqlite.statement import statement
 
 _RUN: Final = statement("run_to_remove")
+_STEPS: Final = statement("run_delete_steps")
 _LABEL: Final = statement("label_delete")
 _ROWS: Final = (
     statement("run_delete_cursors"),
-    statement("run_delete_steps"),
     statement("run_delete_scopes"),
     statement("run_delete_input"),
     statement("run_delete"),
@@ -41,6 +42,7 @@ def remove_run(handle: Handle, run: RunRow) -> None:
     labels: dict[str, str] = json.loads(run.labels) if run.labels else {}
     for key, value in labels.items():
         handle.execute(_LABEL, (key, value, run.run))
+    handle.execute(_STEPS, step_range(run.run))
     for sql in _ROWS:
         handle.execute(sql, (run.run,))
 

@@ -21,7 +21,7 @@ from sayiir_core.snapshot.reference import (
 from sayiir_core.snapshot.step import StepRow
 from sayiir_sqlite.connection import Handle
 from sayiir_sqlite.database import Database
-from sayiir_sqlite.rows import read_step, turn_range
+from sayiir_sqlite.rows import read_step, step_range, turn_range
 from sayiir_sqlite.statement import statement
 
 _RUN: Final = statement("run_of_id")
@@ -89,7 +89,8 @@ class SQLiteResults:
         size = max(limit, 1)
         with self._database.reading() as handle:
             run = _run(handle, run_id)
-            rows = handle.all(_PAGE, (page_token(after, 0), run, size + 1))
+            first, end = step_range(run or 0)
+            rows = handle.all(_PAGE, (max(page_token(after, first), first), end, size + 1))
         following = str(rows[size - 1][0]) if len(rows) > size else None
         return StepPage([read_step(row) for row in rows[:size]], following)
 

@@ -23,6 +23,9 @@ from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_sqlite.clock import to_instant, to_micros
 from sayiir_sqlite.connection import Params, Row
 
+_STEP_BITS: Final = 28
+"""A run has at most 2^28 steps, and a file as many runs as fit into the rest of a number."""
+
 _CURSOR_STATES: Final = {state.value: state for state in CursorState}
 _INSTANCE_STATES: Final = {state.value: state for state in InstanceState}
 _STEP_STATUSES: Final = {status.value: status for status in StepStatus}
@@ -139,7 +142,11 @@ def read_step(row: Row) -> StepRow:
 def write_step(run: int, step: StepRecord, session: int, fence: int, seq: int) -> Params:
     """Return the values of ``step_insert``."""
     source, error, started, finished = step.source, step.error, step.started_at, step.finished_at
+    first, end = step_range(run)
     return (
+        first,
+        end,
+        first,
         run,
         step.node,
         pack_index(step.turns),
@@ -155,6 +162,11 @@ def write_step(run: int, step: StepRecord, session: int, fence: int, seq: int) -
         seq,
         step.output,
     )
+
+
+def step_range(run: int) -> tuple[int, int]:
+    """Return the numbers between which all steps of a run lie, the second one excluded."""
+    return run << _STEP_BITS, (run + 1) << _STEP_BITS
 
 
 def read_error(text: str | None) -> ErrorRecord | None:

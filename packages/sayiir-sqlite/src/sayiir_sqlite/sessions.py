@@ -103,7 +103,8 @@ class SQLiteSessions:
     def renew(self, session_id: SessionId) -> bool:
         """Renew the lease, also an expired one; False if the session was reaped or ended."""
         with self._database.writing() as handle:
-            return handle.change(_RENEW, (self._clock.micros(), session_id)) == 1
+            lease = {"now": self._clock.micros(), "session_id": session_id}
+            return handle.execute(_RENEW, lease).rowcount == 1
 
     def reconcile(
         self,

@@ -1,5 +1,5 @@
 UPDATE sessions
 SET
-    steady_since = CASE WHEN ?1 - renewed_at > ttl THEN ?1 ELSE steady_since END,
-    renewed_at = ?1
-WHERE session_id = ?2 AND ended_at IS NULL
+    steady_since = CASE WHEN :now - renewed_at > ttl THEN :now ELSE steady_since END,
+    renewed_at = :now
+WHERE session_id = :session_id AND ended_at IS NULL

@@ -1,4 +1,4 @@
 SELECT * FROM step_rows
-WHERE step > ? AND step >= ?2 << 28 AND step < (?2 + 1) << 28
+WHERE step > ? AND step < ?
 ORDER BY step
 LIMIT ?
