@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc
 import functools
+import importlib
 import inspect
 import sys
 import types
@@ -14,6 +15,9 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+_DEFERRED: Final = sys.version_info >= (3, 14)
+"""Whether annotations are evaluated when they are read, so that reading them may raise."""
 
 _Parameter = inspect.Parameter
 
@@ -99,11 +103,10 @@ def _first_parameter(fn: Callable[..., Any]) -> str | None:
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return inspect.signature(fn, annotation_format=annotationlib.Format.FORWARDREF)
-    return inspect.signature(fn)
+    signature: Callable[..., inspect.Signature] = inspect.signature
+    if _DEFERRED:
+        return signature(fn, annotation_format=_annotationlib().Format.FORWARDREF)
+    return signature(fn)
 
 
 def _owner(fn: Callable[..., Any]) -> Any:
@@ -134,11 +137,18 @@ def _resolve(owner: Any, name: str) -> Any:
 
 
 def _raw_annotations(owner: Any) -> Mapping[str, Any]:
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(owner, format=annotationlib.Format.FORWARDREF)
+    if _DEFERRED:
+        library = _annotationlib()
+        annotations: Mapping[str, Any] = library.get_annotations(
+            owner, format=library.Format.FORWARDREF
+        )
+        return annotations
     return getattr(owner, "__annotations__", None) or {}
+
+
+def _annotationlib() -> Any:
+    """Return a module of the standard library that the oldest supported Python lacks."""
+    return importlib.import_module("annotationlib")
 
 
 def _local_names(function: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ prefix of a body is a body: a number cut short is found as surely as an object c
 
 from __future__ import annotations
 
-from gc import is_tracked
+from gc import get_referents, is_tracked
 from typing import Any, Final
 
 import orjson
@@ -41,6 +41,8 @@ _OPTIONS: Final = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
+
+_CONTAINERS: Final = frozenset({list, dict, tuple})
 
 _dumps = orjson.dumps
 _loads = orjson.loads
@@ -96,16 +98,17 @@ def _refuse(_value: object) -> Any:
 
 def _holds_only_containers(value: Any) -> bool:
     """Return whether all that the collector tracks in the value are lists, dicts and tuples."""
-    tracked: list[Any] = [value]
-    for each in tracked:  # grows while it is walked
-        kind: type[Any] = type(each)  # pyright: ignore[reportUnknownVariableType]
-        if kind is dict:
-            items = each.values()
-        elif kind is list or kind is tuple:
-            items = each
-        else:
+    kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
+    if kind is dict:
+        level = [*filter(is_tracked, value.values())]
+    elif kind is list or kind is tuple:
+        level = [*filter(is_tracked, value)]
+    else:
+        return False
+    while level:
+        if not _CONTAINERS.issuperset(map(type, level)):
             return False
-        tracked += filter(is_tracked, items)
+        level = [*filter(is_tracked, get_referents(*level))]
     return True
 
 
