@@ -37,8 +37,8 @@ class PostgresBackend:
     ``dsn`` is a URL or a keyword string as libpq takes it. With ``clock`` that clock rules
     instead of the server's. ``aging_interval`` is how long a cursor waits until it counts one
     priority higher. Each process keeps up to ``max_connections`` connections and opens them when
-    they are first needed. ``prepare=False`` sends every statement whole, for a pooler that gives
-    each transaction another server connection and does not know prepared statements.
+    they are first needed. ``pooler=True`` is for an address of a pooler that gives each transaction
+    another server connection: it prepares no statements and changes no settings.
 
     Nothing is opened here: ``open()`` or the first operation does it, and makes the schema if the
     user may. Raises ``ValueError`` for arguments that cannot be meant.
@@ -53,7 +53,7 @@ class PostgresBackend:
         aging_interval: Duration = AGING_INTERVAL,
         max_connections: int = MAX_CONNECTIONS,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
-        prepare: bool = True,
+        pooler: bool = False,
     ) -> None:
         _check("schema", bool(schema) and "\0" not in schema and len(schema.encode()) < 64)
         _check("max_connections", max_connections >= 1)
@@ -64,7 +64,7 @@ class PostgresBackend:
             schema=schema,
             clock=self._clock,
             max_connections=max_connections,
-            prepare=prepare,
+            pooler=pooler,
         )
         lanes = Lanes(database)
         limit = max_payload_bytes

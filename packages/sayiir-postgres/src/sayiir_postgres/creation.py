@@ -201,6 +201,7 @@ def _columns(
         "definition": [definition for definition, _ in places],
         "policy_fingerprint": [new.policy_fingerprint for new in batch],
         "owner": [new.owner for new in batch],
+        "owners": sorted({new.owner for new in batch if new.owner is not None}),
         "labels": [json.dumps(_clean(new.labels)) for new in batch],
         "trace_parent": [new.trace_parent for new in batch],
         "payload": [new.input for new in batch],

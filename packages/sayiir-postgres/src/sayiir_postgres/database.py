@@ -61,14 +61,15 @@ class Database:
         schema: str,
         clock: ServerClock,
         max_connections: int,
-        prepare: bool,
+        pooler: bool,
         conflict_delays: Sequence[float] = _CONFLICT_DELAYS,
     ) -> None:
         self.address = address
         self.schema = schema
         self.clock = clock
         self.statements = Statements.load(schema)
-        self._prepare_threshold = 1 if prepare else None
+        self._prepare_threshold = None if pooler else 1
+        self._hello = "hello_pooler" if pooler else "hello"
         self._conflict_delays = conflict_delays
         self._connections = Connections(max_connections)
         self._ready_in: int | None = None
@@ -192,7 +193,7 @@ class Database:
         connection.adapters.register_dumper(int, Int8BinaryDumper)
         connection.adapters.register_loader("timestamptz", _InstantLoader)
         before = time.monotonic()
-        cursor = connection.cursor(binary=True).execute(self.statements["hello"], prepare=False)
+        cursor = connection.cursor(binary=True).execute(self.statements[self._hello], prepare=False)
         hello = cursor.fetchone()
         assert hello is not None
         self.clock.observe(hello[-1], before=before, after=time.monotonic())

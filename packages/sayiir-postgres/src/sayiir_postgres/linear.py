@@ -5,6 +5,9 @@ its retry, and the mark that a body starts. The statement changes a cursor only 
 on the row as locked, it is not held, and its session lives; everything else is left to the slow
 path, which answers exactly. What it writes equals ``sayiir_core.snapshot.apply``, and is tested
 to.
+
+The statements compare the session by ``IS NOT DISTINCT FROM``, which no index serves: so the
+planner stays with the primary key and never visits everything that a session holds.
 """
 
 from __future__ import annotations
@@ -143,6 +146,7 @@ def _columns(kind: Kind, batch: Sequence[Checkpoint]) -> dict[str, Any]:
         "scope": [c.lease.scope for c in batch],
         "idx": [pack_index(c.lease.index) for c in batch],
         "session": [c.lease.session for c in batch],
+        "sessions": sorted({c.lease.session for c in batch}),
         "fence": [c.lease.fence for c in batch],
         "seq": [c.seq for c in batch],
     }

@@ -25,7 +25,8 @@ WITH alive AS (
     SELECT c.run, c.scope, c.idx, q.rank
     FROM due AS q
     JOIN {schema}.cursors AS c ON c.run = q.run AND c.scope = q.scope AND c.idx = q.idx
-    WHERE c.queue_lane = q.queue_lane AND c.queued_at <= (SELECT now FROM moment)
+    WHERE c.queue_lane IS NOT DISTINCT FROM q.queue_lane
+        AND c.queued_at <= (SELECT now FROM moment)
     ORDER BY q.rank
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF c SKIP LOCKED

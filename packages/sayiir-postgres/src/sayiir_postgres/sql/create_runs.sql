@@ -11,7 +11,7 @@ WITH batch AS (
     )
 ), alive AS (
     SELECT session_id FROM {schema}.sessions
-    WHERE session_id = ANY(%(owner)b::text[]) AND state = 'live'
+    WHERE session_id = ANY(%(owners)b::text[]) AND state = 'live'
     ORDER BY session_id
     FOR KEY SHARE
 ), orphan AS (

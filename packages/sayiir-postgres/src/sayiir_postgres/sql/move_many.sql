@@ -13,7 +13,7 @@ WITH batch AS (
     )
 ), alive AS (
     SELECT session_id FROM {schema}.sessions
-    WHERE session_id = ANY(%(session)b::text[]) AND state = 'live'
+    WHERE session_id = ANY(%(sessions)b::text[]) AND state = 'live'
     ORDER BY session_id
     FOR KEY SHARE
 ), locked AS (
@@ -23,7 +23,8 @@ WITH batch AS (
     JOIN {schema}.cursors AS c ON c.run = b.run AND c.scope = b.scope AND c.idx = b.idx
     LEFT JOIN {schema}.lanes AS l
         ON NOT b.keep AND l.definition = c.definition AND l.tags = b.tags
-    WHERE c.fence = b.fence AND c.seq = b.seq AND c.session = b.session AND NOT c.held
+    WHERE c.fence = b.fence AND c.seq = b.seq
+        AND c.session IS NOT DISTINCT FROM b.session AND NOT c.held
     ORDER BY c.run, c.scope, c.idx
     FOR NO KEY UPDATE OF c
 ), moment AS MATERIALIZED (
@@ -41,7 +42,8 @@ WITH batch AS (
     JOIN batch AS b ON b.position = k.position
     CROSS JOIN moment AS m
     WHERE c.run = k.run AND c.scope = k.scope AND c.idx = k.idx
-        AND c.fence = b.fence AND c.seq = b.seq AND c.session = b.session AND NOT c.held
+        AND c.fence = b.fence AND c.seq = b.seq
+        AND c.session IS NOT DISTINCT FROM b.session AND NOT c.held
         AND (b.keep OR c.owner IS NOT NULL OR k.lane IS NOT NULL)
     RETURNING b.position
 ), recorded AS (

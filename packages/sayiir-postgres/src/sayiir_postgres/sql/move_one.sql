@@ -10,7 +10,8 @@ WITH alive AS (
         started_at = NULL
     FROM alive AS a
     WHERE c.run = %(run)s AND c.scope = %(scope)s AND c.idx = %(idx)b
-        AND c.fence = %(fence)s AND c.seq = %(seq)s AND c.session = a.session_id AND NOT c.held
+        AND c.fence = %(fence)s AND c.seq = %(seq)s
+        AND c.session IS NOT DISTINCT FROM a.session_id AND NOT c.held
     RETURNING c.run
 )
 INSERT INTO {schema}.steps (
