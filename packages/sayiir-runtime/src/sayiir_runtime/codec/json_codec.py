@@ -80,8 +80,18 @@ class JsonCodec:
             raise _corrupt(error) from None
 
     def encode_as(self, value: Any, form: ValueForm) -> tuple[int, bytes]:
-        """Return the flags and the body of a value of the form's type."""
-        return self.encode(form.dump(value))
+        """Return the flags and the body of a value of the form's type.
+
+        A form dumps plain data only, so no enums or UUIDs have to be looked for.
+        """
+        plain = form.dump(value)
+        try:
+            body = _dumps(plain, _refuse, _OPTIONS)
+        except TypeError:
+            return _write(plain)
+        if body.rfind(b"null") >= 0 and plain is not None and not _reads_back(body, plain):
+            return _write(plain)
+        return 0, body
 
     def decode_as(self, payload: bytes, start: int, flags: int, form: ValueForm) -> Any:
         """Return the value of the form's type, read straight from the text where it can be."""

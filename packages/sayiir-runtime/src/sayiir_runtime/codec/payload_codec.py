@@ -80,6 +80,8 @@ class PayloadCodec:
 
     def decode_form(self, payload: bytes, form: ValueForm) -> Any:
         """Do ``decode_as`` for a form that is at hand."""
+        if payload.startswith(self._prefix):
+            return self._writer.decode_as(payload, self._start, 0, form)
         codec, start, flags = self._open(payload)
         return codec.decode_as(payload, start, flags, form)
 
