@@ -27,7 +27,7 @@ from sayiir_core.ports.sessions import SessionView
 from sayiir_core.snapshot.answer import Claim, LostReason
 from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_core.snapshot.reference import INPUT
-from sayiir_core.snapshot.status import StatusWord
+from sayiir_core.snapshot.status import StatusWord, status_of
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import default_codec
@@ -128,7 +128,7 @@ class CheckpointingRunner:
         program = program_of(workflow, self._codec)
         head = self.backend.instances.load(check_instance_id(instance_id))
         self._check_definition(program, head)
-        if head.header.state is not InstanceState.RUNNING:
+        if head.header.state is not InstanceState.RUNNING or self._is_parked(head):
             return self._observer.status_of_head(head, program.definition)
         limit = wait.total_seconds() if isinstance(wait, timedelta) else wait
         session, owned = self._own(check_instance_id(instance_id), limit)
@@ -165,6 +165,13 @@ class CheckpointingRunner:
         """Make the calls that run now end soon; what they run stays resumable."""
         for bodies in list(self._active):
             bodies.stop()
+
+    def _is_parked(self, head: Head) -> bool:
+        """Tell whether nothing of a run can go on before a later time or a signal."""
+        return status_of(head, self.backend.now()) in {
+            StatusWord.WAITING,
+            StatusWord.AWAITING_SIGNAL,
+        }
 
     def _in_flight(self, workflow_ids: set[Any]) -> list[tuple[InstanceId, Any]]:
         found: list[tuple[InstanceId, Any]] = []
