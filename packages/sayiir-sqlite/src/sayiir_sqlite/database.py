@@ -9,7 +9,7 @@ nobody. Nothing is opened before it is needed.
 
 from __future__ import annotations
 
-import random
+import os
 import sqlite3
 import threading
 import time
@@ -93,7 +93,7 @@ class Database:
         pause = _FIRST_PAUSE
         while True:
             # Random, so that processes which collided once do not go on colliding.
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is at stake
+            time.sleep(pause * (256 + os.urandom(1)[0]) / 512)
             pause = min(pause * 2, _LONGEST_PAUSE)
             try:
                 handle.execute(sql)

@@ -13,7 +13,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import uuid
 import weakref
 from collections.abc import Collection
 from enum import Enum, auto
@@ -41,7 +40,7 @@ class SessionLocks:
 
     def take(self) -> str:
         """Make and lock a file and return its name; ``BackendError`` if that is impossible."""
-        name = f"{uuid.uuid4().hex}.lock"
+        name = f"{os.urandom(16).hex()}.lock"
         path = self._folder / name
         try:
             while True:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from typing import Final
-from urllib.parse import unquote
 
 _SCHEME: Final = "sqlite:"
 _FORM: Final = "write sqlite:///relative.db or sqlite:////absolute/path.db"
@@ -46,4 +45,7 @@ def _path_in(url: str) -> str:
             f"{url!r} has options, which a SQLite URL cannot carry; {_FORM} (%3F and %23 stand "
             f"for a question mark and a hash in a name), and pass options to SQLiteBackend()"
         )
+    # Costs more than the rest of this package to import, and most locations are paths.
+    from urllib.parse import unquote
+
     return unquote(rest[3:])
