@@ -23,6 +23,7 @@ _VERBS = {
     "types": verbs.types,
     "imports": verbs.imports,
     "docs": verbs.docs,
+    "laws": verbs.laws,
     "bench": verbs.bench,
     "native": verbs.native,
     "ci": ci,

@@ -27,12 +27,12 @@ class Part:
     code: int
 
     @property
-    def passed(self) -> bool:
-        """Tell whether the part succeeded within its budget."""
-        return self.code == 0 and self.seconds <= self.budget
+    def in_time(self) -> bool:
+        """Tell whether the part kept its budget; a slow machine is said, and is no failure."""
+        return self.seconds <= self.budget
 
     def __str__(self) -> str:
-        word = "failed" if self.code else "ok" if self.passed else "over budget"
+        word = "failed" if self.code else "ok" if self.in_time else "over budget"
         return f"{self.name:<10} {self.seconds:>8.1f} {self.budget:>8.0f}  {word}"
 
 
@@ -49,9 +49,7 @@ def ci(arguments: Sequence[str]) -> int:
     print(f"\n{'part':<10} {'seconds':>8} {'budget':>8}")
     print(*parts, f"{'test':<10} {'':>8} {_TEST_BUDGET:>8.0f}  follows", sep="\n", flush=True)
     tests = _timed("test", _TEST_BUDGET, _test)
-    if tests.code == 0 and not tests.passed:
-        print(f"The tests took {tests.seconds:.0f} s, budget {_TEST_BUDGET:.0f} s.", flush=True)
-    return 0 if all(part.passed for part in (*parts, tests)) else 1
+    return next((part.code for part in (*parts, tests) if part.code), 0)
 
 
 def _timed(name: str, budget: float, run: Callable[[], int]) -> Part:

@@ -51,6 +51,13 @@ def docs(arguments: Sequence[str]) -> int:
     return _module("pytest", ["tests/test_readme.py", "tests/test_reference_readme.py", *arguments])
 
 
+def laws(arguments: Sequence[str]) -> int:
+    """Check the laws over many generated workflows: laws [NUMBER, 500 if none is given]."""
+    number, *chosen = [*arguments] or ["500"]
+    examples = {"SAYIIR_LAWS_EXAMPLES": number}
+    return _module("pytest", ["tests/laws", "-n", str(_workers()), *chosen], examples)
+
+
 def bench(arguments: Sequence[str]) -> int:
     """Run the benchmarks against the raw limit."""
     return _run(developer_python(), [str(ROOT / "benchmarks" / "run.py"), *arguments])
