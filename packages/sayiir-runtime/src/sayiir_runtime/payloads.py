@@ -17,6 +17,9 @@ def default_codec() -> PayloadCodec:
 
 
 def convert_to(value: Any, kind: type[T]) -> T:
-    """Validate a plain value into a type; ``InvalidValueError`` if it does not fit."""
-    form = default_codec().forms.of(kind)
-    return cast("T", value if form is None else form.load(value))
+    """Read a plain value as a type, just as a task that takes it would.
+
+    Raises ``InvalidValueError`` if it does not fit.
+    """
+    codec = default_codec()
+    return cast("T", codec.decode_as(codec.encode(value), kind))

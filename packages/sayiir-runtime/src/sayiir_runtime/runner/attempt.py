@@ -27,6 +27,7 @@ from sayiir_core.ids import sanitize_text
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.step import ErrorRecord, Verdict
 from sayiir_core.workflow.node import TaskNode
+from sayiir_runtime.runner.input import MISSING
 from sayiir_runtime.runner.program import Program
 
 NEVER_RETRIED: Final = (InvalidValueError, EncodeError, DeserializationError, LoopResultError)
@@ -70,7 +71,7 @@ class Attempt:
         self.started_at: datetime
         self.finished_at: datetime
         self.outcome: Outcome | None = None
-        self.result: Any = None
+        self.result: Any = MISSING
         self.error: BaseException | None = None
         self.context = TaskContext(
             program=program,
@@ -131,7 +132,8 @@ class Attempt:
             payload = self.body.values.encode_output(value)
         except Exception as error:  # noqa: BLE001 - encoding calls user code, too
             return self.fail(error)
-        self.result = value
+        if self.body.values.plain_output:
+            self.result = value
         self.finished_at = self.clock()
         self.outcome = Succeeded(
             output=payload,
