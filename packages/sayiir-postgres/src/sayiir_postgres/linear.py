@@ -59,10 +59,13 @@ def split(batch: Sequence[Numbered]) -> tuple[dict[Kind, list[Numbered]], list[N
     """Divide a batch into the fast ones by kind and the slow rest, each in order.
 
     A checkpoint may overtake others only if nothing else in the batch touches its cursor, and
-    nothing slow its run.
+    nothing slow or of another kind its run: the records of a run keep the order of the batch.
     """
     kinds = [kind_of(checkpoint) for _, checkpoint in batch]
-    slow_runs = {c.lease.run_id for (_, c), kind in zip(batch, kinds, strict=True) if kind is None}
+    found: dict[RunId, set[Kind | None]] = {}
+    for (_, checkpoint), kind in zip(batch, kinds, strict=True):
+        found.setdefault(checkpoint.lease.run_id, set()).add(kind)
+    slow_runs = {run for run, mixed in found.items() if None in mixed or len(mixed) > 1}
     uses = Counter(_place(checkpoint) for _, checkpoint in batch)
     fast: dict[Kind, list[Numbered]] = {}
     slow: list[Numbered] = []
