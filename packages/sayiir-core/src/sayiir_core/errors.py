@@ -8,7 +8,7 @@ builds its message from them second, and survives pickling with both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 
 class SayiirError(Exception):
@@ -32,17 +32,21 @@ class DefinitionError(SayiirError, ValueError):
     """Report one problem of a definition, with the place and the remedy in its text."""
 
 
-class DefinitionErrors(ExceptionGroup[DefinitionError], SayiirError, ValueError):
+class DefinitionErrors(  # noqa: N818 - the plural is the point
+    ExceptionGroup[DefinitionError], SayiirError, ValueError
+):
     """Report every problem that ``build()`` found, each as a ``DefinitionError``."""
 
-    def __new__(cls, message: str, problems: Sequence[DefinitionError]) -> DefinitionErrors:
+    def __new__(cls, message: str, problems: Sequence[DefinitionError]) -> Self:
+        """List the problems in the text, where also those who catch ``ValueError`` see them."""
         listed = "\n".join(f"  - {problem}" for problem in problems)
         return super().__new__(cls, f"{message}\n{listed}", problems)
 
-    def __init__(self, message: str, problems: Sequence[DefinitionError]) -> None:
+    def __init__(self, message: str, _problems: Sequence[DefinitionError]) -> None:
         self._plain_message = message
 
     def derive(self, excs: Sequence[Any]) -> DefinitionErrors:  # type: ignore[override]
+        """Return a group of some of the problems."""
         return DefinitionErrors(self._plain_message, excs)
 
     def __reduce__(self) -> tuple[Any, ...]:

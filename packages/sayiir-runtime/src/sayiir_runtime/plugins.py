@@ -19,9 +19,8 @@ from sayiir_core import hookspecs
 from sayiir_core.errors import PluginError
 
 if TYPE_CHECKING:
-    from sayiir_core.ports.codec import Codec
-
     from sayiir_core.ports.backend import Backend
+    from sayiir_core.ports.codec import Codec
 
 T = TypeVar("T")
 

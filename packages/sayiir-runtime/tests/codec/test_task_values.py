@@ -129,7 +129,7 @@ def test_the_return_annotation_drives_the_output(fn: Any) -> None:
 @pytest.mark.parametrize(
     "fn",
     [len, str.upper, int, dict, max, lambda x: x, lambda *args: args, functools.partial(pow, 2)],
-    ids=repr,
+    ids=lambda fn: getattr(fn, "__qualname__", type(fn).__name__),
 )
 def test_a_callable_without_annotations_takes_plain_values(fn: Any) -> None:
     """Builtins, types and lambdas are read without an exception."""
@@ -143,7 +143,7 @@ def test_a_callable_without_annotations_takes_plain_values(fn: Any) -> None:
 @pytest.mark.parametrize(
     "fn",
     [lambda: 1, Service, functools.partial(takes_order, Order(day=DAY)), lambda *, key=1: key],
-    ids=repr,
+    ids=lambda fn: getattr(fn, "__qualname__", type(fn).__name__),
 )
 def test_a_callable_without_positional_parameter_is_called_without_value(fn: Any) -> None:
     """SEMANTICS 15: zero-argument callables are called without value."""

@@ -21,6 +21,9 @@ class LocalRun:
 
     __slots__ = ("_run_id",)
 
+    def __init__(self) -> None:
+        self._run_id: str | None = None
+
     @property
     def instance_id(self) -> str:
         """Return what stands for an id."""
@@ -29,11 +32,9 @@ class LocalRun:
     @property
     def run_id(self) -> str:
         """Return an id of this run alone."""
-        try:
-            return self._run_id
-        except AttributeError:
+        if self._run_id is None:
             self._run_id = str(uuid.uuid4())
-            return self._run_id
+        return self._run_id
 
 
 class Straight:
