@@ -44,11 +44,11 @@ class Attempt:
         "body",
         "claim",
         "clock",
-        "context",
         "error",
         "finished_at",
         "is_set",
         "outcome",
+        "program",
         "result",
         "started_at",
         "value",
@@ -61,10 +61,9 @@ class Attempt:
         value: Any,
         clock: Callable[[], datetime],
     ) -> None:
-        cursor = claim.cursor
-        body = program.body(cursor.node)
+        self.program = program
         self.claim = claim
-        self.body = body
+        self.body = program.body(claim.cursor.node)
         self.value = value
         self.clock = clock
         self.is_set = False
@@ -73,11 +72,19 @@ class Attempt:
         self.outcome: Outcome | None = None
         self.result: Any = MISSING
         self.error: BaseException | None = None
-        self.context = TaskContext(
-            program=program,
+
+    def context(self) -> TaskContext:
+        """Return what the body can learn of itself.
+
+        It knows the attempt, so the attempt does not keep it: a cycle of the two would keep the
+        values of each step until the garbage collector comes.
+        """
+        body, cursor = self.body, self.claim.cursor
+        return TaskContext(
+            program=self.program,
             metadata=body.metadata,
             node=body.node,
-            lease=claim.lease,
+            lease=self.claim.lease,
             turns=cursor.turns,
             attempt=cursor.attempt - cursor.fresh_from + 1,
             cancel=self,
@@ -89,11 +96,10 @@ class Attempt:
         ``now`` spares a look at the clock.
         """
         self.started_at = now or self.clock()
-        token = set_task_context(self.context)
+        body = self.body
+        token = set_task_context(self.context())
         try:
-            value = (
-                self.body.function(self.value) if self.body.takes_value else self.body.function()
-            )
+            value = body.function(self.value) if body.takes_value else body.function()
         except Exception as error:  # noqa: BLE001 - the boundary around user code
             return self.fail(error)
         except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
@@ -106,7 +112,7 @@ class Attempt:
     async def run_async(self) -> Outcome | None:
         """Await an asynchronous body; like ``run`` otherwise."""
         self.started_at = self.clock()
-        set_task_context(self.context)
+        set_task_context(self.context())
         try:
             call = self.body.function
             value = await (call(self.value) if self.body.takes_value else call())
