@@ -69,11 +69,15 @@ def head_to_document(head: Head) -> dict[str, Any]:
 
 def head_from_document(document: object) -> Head:
     """Invert ``head_to_document``; raises as ``decode_head``."""
-    top = Fields.of(document, "a stored head")
+    return read_head(Fields.of(document, "a stored head"))
+
+
+def read_head(top: Fields) -> Head:
+    """Return the head of a document that stands inside another one."""
     check_version(top, FORMAT, VERSION)
     head = Head(
         header=_header(top.record("header")),
-        inbox=[_signal(item) for item in top.records("inbox")],
+        inbox=[read_signal(item) for item in top.records("inbox")],
     )
     for item in top.records("cursors"):
         cursor = _cursor(item)
@@ -206,10 +210,11 @@ def signal_to_document(signal: PendingSignal) -> dict[str, Any]:
 
 def signal_from_document(document: object) -> PendingSignal:
     """Invert ``signal_to_document``; ``DeserializationError`` if malformed."""
-    return _signal(Fields.of(document, "a stored signal"))
+    return read_signal(Fields.of(document, "a stored signal"))
 
 
-def _signal(fields: Fields) -> PendingSignal:
+def read_signal(fields: Fields) -> PendingSignal:
+    """Return a pending signal that stands inside another document."""
     return PendingSignal(
         seq=fields.number("seq"),
         name=fields.text("name"),

@@ -1,0 +1,49 @@
+"""Keep inboxes and deliver signals."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sayiir_core.ids import InstanceId
+from sayiir_core.keyvalue import key
+from sayiir_core.keyvalue.change import Decision, Documents
+from sayiir_core.keyvalue.document import InstanceDocument
+from sayiir_core.keyvalue.row import Row, acknowledge_consumed, digest
+from sayiir_core.ports.clock import Clock
+from sayiir_core.snapshot import control
+from sayiir_core.snapshot.head import PendingSignal
+
+
+class KeyValueSignals:
+    """The signal port over documents."""
+
+    __slots__ = ("_clock", "_documents")
+
+    def __init__(self, documents: Documents, clock: Clock) -> None:
+        self._documents = documents
+        self._clock = clock
+
+    def send(self, instance_id: InstanceId, name: str, payload: bytes) -> int:
+        """Deliver to a cursor that waits for the name, or keep for the next one."""
+        decide = partial(self._decide, instance_id, name, payload)
+        return self._documents.change(instance_id, decide)
+
+    def _decide(
+        self, instance_id: InstanceId, name: str, payload: bytes, document: InstanceDocument
+    ) -> Decision[int]:
+        now = self._clock.now()
+        document.last_signal += 1
+        seq = document.last_signal
+        index = key.consumed_key(instance_id, seq)
+        place = key.signal_key(instance_id, seq, document.revision + 1, digest(payload))
+        document.payloads[seq] = place
+        signal = PendingSignal(seq=seq, name=name, received_at=now)
+        if document.head is None:
+            document.inbox.append(signal)
+        elif control.send(document.head, signal, now) is not None:
+            acknowledge_consumed(document, index, seq)
+        return Decision(seq, rows=[Row(place, payload, index)])
+
+    def pending(self, instance_id: InstanceId) -> list[PendingSignal]:
+        """Return the signals that nothing has consumed, oldest first."""
+        return self._documents.read(instance_id).inbox
