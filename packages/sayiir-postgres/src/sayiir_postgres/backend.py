@@ -55,7 +55,7 @@ class PostgresBackend:
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
         pooler: bool = False,
     ) -> None:
-        _check("schema", bool(schema) and "\0" not in schema and len(schema.encode()) < 64)
+        _check("schema", 0 < len(schema.encode()) < 64 and not {"\0", "%"} & set(schema))
         _check("max_connections", max_connections >= 1)
         _check("max_payload_bytes", max_payload_bytes >= 1)
         self._clock = ServerClock(clock)

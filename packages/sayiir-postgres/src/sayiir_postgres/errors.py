@@ -44,6 +44,8 @@ _TABLE: Final[tuple[tuple[str, bool, str], ...]] = (
     ("23", False, "the server refuses this row"),
 )
 _UNREACHABLE: Final = "check that the server runs and can be reached"
+_REFUSED: Final = "check the database, the user, its password, and the server's pg_hba.conf"
+_PASSING: Final = ("starting up", "shutting down", "recovery", "too many", "connection slots")
 
 
 def is_connection_lost(error: psycopg.Error, connection_usable: bool) -> bool:
@@ -75,8 +77,15 @@ def answer_lost(server: str) -> BackendError:
 
 def _look_up(state: str | None, error: BaseException) -> tuple[bool, str]:
     if state is None:
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError), _UNREACHABLE
+        return _look_up_by_text(str(error))
     for prefix, transient, remedy in _TABLE:
         if state.startswith(prefix):
             return transient, remedy
     return False, "this is not expected; please report it with this text"
+
+
+def _look_up_by_text(text: str) -> tuple[bool, str]:
+    """Judge a failure to connect, whose SQLSTATE the driver does not get to know."""
+    if "FATAL:" in text and not any(phrase in text for phrase in _PASSING):
+        return False, _REFUSED
+    return True, _UNREACHABLE

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from datetime import datetime
+from typing import Any, Final, NamedTuple, cast
 
 from sayiir_core.ids import InstanceId, RunId, SessionId, WorkflowId, unpack_index
 from sayiir_core.snapshot.head import Cursor, CursorKey, CursorState, Header, InstanceState
@@ -17,7 +18,37 @@ from sayiir_core.workflow.definition import DefinitionIdentity
 
 Row = Sequence[Any]
 
-CURSOR_WIDTH: Final = 24
+
+class _CursorRow(NamedTuple):
+    """The columns of ``cursor_columns``."""
+
+    run: str
+    scope: int
+    idx: bytes
+    definition: int
+    owner: SessionId | None
+    session: SessionId | None
+    claim_no: int
+    fence: int
+    held: bool
+    state: str
+    pending: int
+    tags: str
+    priority: int
+    signal: str | None
+    delivered: int | None
+    seq: int
+    node: int
+    turns: bytes
+    input: str
+    available_at: datetime | None
+    attempt: int
+    fresh_from: int
+    deaths: str | None
+    started_at: datetime | None
+
+
+CURSOR_WIDTH: Final = len(_CursorRow._fields)
 """How many columns the fragment ``cursor_columns`` has."""
 
 RUN_WIDTH: Final = 8
@@ -26,54 +57,29 @@ RUN_WIDTH: Final = 8
 
 def cursor_of(row: Row) -> Cursor:
     """Return the cursor of a row that starts with ``cursor_columns``."""
-    (
-        _run,
-        scope,
-        idx,
-        _definition,
-        _owner,
-        session,
-        claim_no,
-        fence,
-        held,
-        state,
-        pending,
-        tags,
-        priority,
-        signal,
-        delivered,
-        seq,
-        node,
-        turns,
-        reference,
-        available_at,
-        attempt,
-        fresh_from,
-        deaths,
-        started_at,
-    ) = row[:CURSOR_WIDTH]
+    it = _CursorRow(*row[:CURSOR_WIDTH])
     return Cursor(
-        scope=scope,
-        index=unpack_index(idx),
-        node=node,
-        turns=unpack_index(turns),
-        input=decode_ref(reference),
-        group=tags,
-        priority=priority,
-        state=CursorState(state),
-        available_at=available_at,
-        attempt=attempt,
-        fresh_from=fresh_from,
-        deaths=decode_deaths(deaths),
-        signal=signal,
-        delivered=delivered,
-        pending=pending,
-        held=held,
-        session=session,
-        claim_no=claim_no,
-        fence=fence,
-        seq=seq,
-        started_at=started_at,
+        scope=it.scope,
+        index=unpack_index(it.idx),
+        node=it.node,
+        turns=unpack_index(it.turns),
+        input=decode_ref(it.input),
+        group=it.tags,
+        priority=it.priority,
+        state=CursorState(it.state),
+        available_at=it.available_at,
+        attempt=it.attempt,
+        fresh_from=it.fresh_from,
+        deaths=decode_deaths(it.deaths),
+        signal=it.signal,
+        delivered=it.delivered,
+        pending=it.pending,
+        held=it.held,
+        session=it.session,
+        claim_no=it.claim_no,
+        fence=it.fence,
+        seq=it.seq,
+        started_at=it.started_at,
     )
 
 

@@ -19,7 +19,7 @@ WITH alive AS (
         ORDER BY c.queued_at
         LIMIT %(reach)s
     ) AS q
-    ORDER BY q.rank
+    ORDER BY q.rank, q.run, q.scope, q.idx
     LIMIT %(reach)s
 ), taken AS (
     SELECT c.run, c.scope, c.idx, q.rank
@@ -27,7 +27,7 @@ WITH alive AS (
     JOIN {schema}.cursors AS c ON c.run = q.run AND c.scope = q.scope AND c.idx = q.idx
     WHERE c.queue_lane IS NOT DISTINCT FROM q.queue_lane
         AND c.queued_at <= (SELECT now FROM moment)
-    ORDER BY q.rank
+    ORDER BY q.rank, q.run, q.scope, q.idx
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF c SKIP LOCKED
 ), claimed AS (
@@ -43,4 +43,4 @@ FROM alive
 LEFT JOIN claimed AS c ON true
 LEFT JOIN {schema}.instances AS i ON i.run = c.run
 LEFT JOIN {schema}.definitions AS d ON d.definition = i.definition
-ORDER BY c.rank
+ORDER BY c.rank, c.run, c.scope, c.idx

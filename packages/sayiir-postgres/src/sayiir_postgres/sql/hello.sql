@@ -1,4 +1,6 @@
 SELECT
     set_config('default_transaction_isolation', 'read committed', false),
     set_config('idle_in_transaction_session_timeout', '15s', false),
+    set_config('enable_seqscan', 'off', false),
+    set_config('jit', 'off', false),
     clock_timestamp()
