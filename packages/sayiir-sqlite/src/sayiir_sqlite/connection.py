@@ -73,10 +73,6 @@ class Handle:
         """Yield rows as they are read; nothing else may be executed meanwhile."""
         return iter(self.execute(sql, params))
 
-    def change(self, sql: str, params: Params = ()) -> int:
-        """Return how many rows a statement changed."""
-        return self.execute(sql, params).rowcount
-
     def change_many(self, sql: str, rows: Iterable[Params]) -> None:
         """Execute a statement once per row."""
         self.many(sql, rows)

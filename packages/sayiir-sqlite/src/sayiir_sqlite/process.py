@@ -57,11 +57,6 @@ class ProcessFiles:
             self._members.add(member)
             return self._lock(member.path)
 
-    def lock(self, path: str) -> threading.Lock:
-        """Return the lock for writers of a file."""
-        with self._guard:
-            return self._lock(path)
-
     def _lock(self, path: str) -> threading.Lock:
         lock = self._locks.get(path)
         if lock is None:
