@@ -68,28 +68,27 @@ class Crash(BaseException):
 
 
 class FlakyKeyValueStore:
-    """Pass every call on, and fail at the write that is told.
-
-    ``crash_at(n)`` raises ``Crash`` instead of the n-th write from now; ``lose_answer_at(n)``
-    does the n-th write and then raises a transient ``BackendError``. ``before_put_if`` is called
-    once, before the next compare-and-set: whatever it does comes between reading and writing.
-    """
+    """Pass every call on, and fail or be overtaken at the write that is told."""
 
     def __init__(self, store: KeyValueStore) -> None:
         """Stand before a store that works."""
         self._store = store
         self._crash_at: int | None = None
         self._lose_at: int | None = None
+        self._interference: tuple[str, str, Callable[[], object]] | None = None
         self.writes = 0
-        self.before_put_if: Callable[[], None] | None = None
 
-    def crash_at(self, write: int | None) -> None:
-        """Raise ``Crash`` instead of this write, counted from 1; None: never."""
+    def crash_at(self, write: int) -> None:
+        """Raise ``Crash`` instead of this write, counted from 1."""
         self.writes, self._crash_at = 0, write
 
-    def lose_answer_at(self, write: int | None) -> None:
-        """Do this write, counted from 1, and raise as if its answer was lost; None: never."""
+    def lose_answer_at(self, write: int) -> None:
+        """Do this write, counted from 1, and then raise a transient ``BackendError``."""
         self.writes, self._lose_at = 0, write
+
+    def interfere_before(self, operation: str, prefix: str, action: Callable[[], object]) -> None:
+        """Do something once, before the next such operation on a key with this prefix."""
+        self._interference = operation, prefix, action
 
     def get(self, key: str) -> Versioned | None:
         """Pass on."""
@@ -97,23 +96,20 @@ class FlakyKeyValueStore:
 
     def put(self, key: str, value: bytes) -> None:
         """Pass on, or fail."""
-        self._begin()
+        self._begin("put", key)
         self._store.put(key, value)
         self._end()
 
     def put_if(self, key: str, value: bytes, version: object | None) -> bool:
         """Pass on, or fail."""
-        interfere, self.before_put_if = self.before_put_if, None
-        if interfere is not None:
-            interfere()
-        self._begin()
+        self._begin("put_if", key)
         written = self._store.put_if(key, value, version)
         self._end()
         return written
 
     def delete(self, key: str) -> None:
         """Pass on, or fail."""
-        self._begin()
+        self._begin("delete", key)
         self._store.delete(key)
         self._end()
 
@@ -121,7 +117,12 @@ class FlakyKeyValueStore:
         """Pass on."""
         return self._store.scan(prefix, after=after, limit=limit)
 
-    def _begin(self) -> None:
+    def _begin(self, operation: str, key: str) -> None:
+        if self._interference is not None:
+            at, prefix, action = self._interference
+            if at == operation and key.startswith(prefix):
+                self._interference = None
+                action()
         self.writes += 1
         if self.writes == self._crash_at:
             self._crash_at = None
