@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
 from sayiir_core.errors import BackendError, InstanceNotFoundError
@@ -137,7 +139,7 @@ class InstanceConformance(SelectCases, ReplaceCases, PruneCases):
         """Share no mutable state: what a caller does to a head never reaches the store."""
         new = rig.new(labels={"a": "b"})
         created = rig.create(new)
-        before = _facts(rig.load(new.instance_id))
+        before = deepcopy(_facts(rig.load(new.instance_id)))
 
         for head in (created.head, rig.load(new.instance_id)):
             head.header.state = InstanceState.FAILED

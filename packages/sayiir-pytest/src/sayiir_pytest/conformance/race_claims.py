@@ -100,12 +100,13 @@ class ClaimRaces(RaceRounds):
         """Grant the ownership or the claim, not both, to sessions that race."""
         backends = self.backends(rig)
         runner, pool = rig.session(), rig.session()
-        for _ in self.tries(rig, 3):
+        for number in self.tries(rig, 3):
             instance_id = rig.create(rig.new()).head.header.instance_id
 
             answer, claims = both(
                 partial(backends[0].ownership.own, runner, instance_id),
                 partial(backends[1].claims.claim, pool, rig.claim_no(), [rig.lane()], 10),
+                turn=number,
             )
 
             assert isinstance(answer, Owned) != bool(claims)
@@ -187,7 +188,7 @@ class ClaimRaces(RaceRounds):
     def test_a_reaped_session_holds_nothing_that_it_claimed_meanwhile(self, rig: Rig) -> None:
         """Leave no cursor with a session that was ended while it claimed."""
         backends = self.backends(rig)
-        for _ in self.tries(rig):
+        for number in self.tries(rig):
             session = rig.session()
             rig.backend.instances.create([rig.new() for _ in range(5)])
 
@@ -197,7 +198,7 @@ class ClaimRaces(RaceRounds):
                 return []
 
             claims, _ = both(
-                partial(claim, backends[1]), partial(backends[0].sessions.end, session)
+                partial(claim, backends[1]), partial(backends[0].sessions.end, session), turn=number
             )
 
             hands = [Hand(rig.backend, it) for it in claims]
@@ -208,13 +209,14 @@ class ClaimRaces(RaceRounds):
         """Release by an old lease while the cursor is claimed anew."""
         backends = self.backends(rig)
         session, other = rig.session(), rig.session()
-        for _ in self.tries(rig, 2):
+        for number in self.tries(rig, 2):
             old = rig.start(session)
             rig.backend.claims.release([old.lease])
 
             _, claims = both(
                 partial(backends[0].claims.release, [old.lease]),
                 partial(backends[1].claims.claim, other, rig.claim_no(), [rig.lane()], 1),
+                turn=number,
             )
 
             # A claim may pass over a cursor that another call works on just then.

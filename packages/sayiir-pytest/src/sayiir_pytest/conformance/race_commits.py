@@ -39,14 +39,16 @@ class CommitRaces(RaceRounds):
         """Store one of two conflicting results, whole, and nothing of the other."""
         backends = self.backends(rig)
         session = rig.session()
-        for _ in self.tries(rig):
+        for number in self.tries(rig):
             hand = rig.start(session)
             one = [hand.checkpoint(*step(0, output=b"one"))]
             two = [hand.checkpoint(succeeded(0, output=b"two"), Finish(INPUT))]
             checkpoints = [backend.checkpoints for backend in backends]
 
             first, second = both(
-                partial(checkpoints[0].commit, one), partial(checkpoints[1].commit, two)
+                partial(checkpoints[0].commit, one),
+                partial(checkpoints[1].commit, two),
+                turn=number,
             )
 
             answers = [*first, *second]
@@ -150,7 +152,7 @@ class CommitRaces(RaceRounds):
         """Show a joining parent with exactly as many branches as it waits for."""
         reader = self.backends(rig)[1]
         session = rig.session()
-        for _ in self.tries(rig):
+        for number in self.tries(rig):
             hand = rig.start(session)
             instance_id = hand.instance_id
 
@@ -163,7 +165,7 @@ class CommitRaces(RaceRounds):
             def watch(instance_id: InstanceId = instance_id) -> list[Head]:
                 return [reader.instances.load(instance_id) for _ in range(30)]
 
-            _, heads = both(fork_and_join, watch)
+            _, heads = both(fork_and_join, watch, turn=number)
 
             for head in heads:
                 pending = head.cursors[ROOT_KEY].pending

@@ -26,13 +26,13 @@ class EventRaces(RaceRounds):
         """Never leave a wait and its signal side by side."""
         backends = self.backends(rig)
         session = rig.session()
-        for _ in self.tries(rig, 4):
+        for number in self.tries(rig, 4):
             hand = rig.start(session)
             park = [hand.next(succeeded(0), move(1), AwaitSignal("go", None))]
             one = partial(backends[0].checkpoints.commit, park)
             two = partial(backends[1].signals.send, hand.instance_id, "go", b"")
 
-            both(one, two)
+            both(one, two, turn=number)
 
             cursor = hand.cursor()
             assert (CursorState.SIGNALLED, 1) == (cursor.state, cursor.delivered)
@@ -42,7 +42,7 @@ class EventRaces(RaceRounds):
         """Lose no signal that is sent while its instance is created and parks."""
         backends = self.backends(rig)
         session = rig.session()
-        for _ in self.tries(rig, 2):
+        for number in self.tries(rig, 2):
             new = rig.new(owner=session)
 
             def create_and_park(new: NewInstance = new) -> object:
@@ -52,7 +52,7 @@ class EventRaces(RaceRounds):
 
             one = create_and_park
             two = partial(backends[1].signals.send, new.instance_id, "go", b"")
-            both(one, two)
+            both(one, two, turn=number)
 
             assert CursorState.SIGNALLED is rig.root(new.instance_id).state
             assert [] == rig.backend.signals.pending(new.instance_id)
@@ -98,13 +98,13 @@ class EventRaces(RaceRounds):
         """Leave nothing claimable in a cancelled run."""
         backends = self.backends(rig)
         session, pool = rig.session(), rig.session()
-        for _ in self.tries(rig, 2):
+        for number in self.tries(rig, 2):
             hand = rig.start(session)
             fork = [hand.next(move(9), spawn(1, 2, 3), keep=False)]
             one = partial(backends[0].checkpoints.commit, fork)
             two = partial(backends[1].control.cancel, hand.instance_id, reason=None, by=None)
 
-            both(one, two)
+            both(one, two, turn=number)
 
             cursors = rig.load(hand.instance_id).cursors
             assert 4 == len(cursors)
@@ -115,7 +115,7 @@ class EventRaces(RaceRounds):
         """End completed with an output, or cancelled without."""
         backends = self.backends(rig)
         session = rig.session()
-        for _ in self.tries(rig, 2):
+        for number in self.tries(rig, 2):
             hand = rig.start(session)
             finish = [hand.next(succeeded(0), Finish(StepRef(0)))]
 
@@ -123,7 +123,9 @@ class EventRaces(RaceRounds):
                 with suppress(InstanceStateError):
                     backends[1].control.cancel(hand.instance_id, reason=None, by=None)
 
-            (answer,), _ = both(partial(backends[0].checkpoints.commit, finish), cancel)
+            (answer,), _ = both(
+                partial(backends[0].checkpoints.commit, finish), cancel, turn=number
+            )
 
             head = rig.load(hand.instance_id)
             cancelled = head.header.state is InstanceState.CANCELLED
@@ -135,13 +137,13 @@ class EventRaces(RaceRounds):
         """Leave the cursor with its holder or claimable, never in between."""
         backends = self.backends(rig)
         session = rig.session()
-        for _ in self.tries(rig, 2):
+        for number in self.tries(rig, 2):
             hand = rig.start(session)
             rig.backend.control.pause(hand.instance_id, reason=None, by=None)
             one = partial(backends[0].checkpoints.commit, [hand.next(*step(0))])
             two = partial(backends[1].control.unpause, hand.instance_id)
 
-            answer, _ = both(one, two)
+            answer, _ = both(one, two, turn=number)
 
             cursor = hand.cursor()
             assert not cursor.held
@@ -152,13 +154,13 @@ class EventRaces(RaceRounds):
     def test_a_commit_that_races_the_end_of_its_session_is_whole_or_lost(self, rig: Rig) -> None:
         """Write all or nothing, and leave the cursor claimable."""
         backends = self.backends(rig)
-        for _ in self.tries(rig, 2):
+        for number in self.tries(rig, 2):
             session = rig.session()
             hand = rig.start(session)
             one = partial(backends[0].checkpoints.commit, [hand.next(*step(0))])
             two = partial(backends[1].sessions.end, session)
 
-            answers, _ = both(one, two)
+            answers, _ = both(one, two, turn=number)
 
             written = isinstance(answers[0], Committed)
             assert written != isinstance(answers[0], Lost)
@@ -168,7 +170,7 @@ class EventRaces(RaceRounds):
         """Remove all of a run while a stale holder still writes to it."""
         backends = self.backends(rig)
         session = rig.session()
-        for _ in self.tries(rig):
+        for number in self.tries(rig):
             hand = rig.start(session)
             stale = [hand.checkpoint(move(1), Sleep(rig.clock.now()))]
             hand.must(Finish(INPUT))
@@ -176,7 +178,7 @@ class EventRaces(RaceRounds):
             one = partial(backends[0].checkpoints.commit, stale * 2)
             two = partial(backends[1].instances.prune, finished_before=cutoff, limit=100)
 
-            both(one, two)
+            both(one, two, turn=number)
 
             assert [] == rig.history(hand.run_id)
             assert [None] == rig.payloads(hand, INPUT)

@@ -33,11 +33,12 @@ def together(works: Sequence[Callable[[], T]]) -> list[T]:
         return [future.result(PATIENCE) for future in futures]
 
 
-def both(one: Callable[[], A], two: Callable[[], B]) -> tuple[A, B]:
-    """Run two works at once and return both results."""
+def both(one: Callable[[], A], two: Callable[[], B], *, turn: int) -> tuple[A, B]:
+    """Run two works at once and return both results; by ``turn``, one or the other tends to win."""
     results: list[A] = []
     others: list[B] = []
-    together([lambda: results.append(one()), lambda: others.append(two())])
+    works = [lambda: results.append(one()), lambda: others.append(two())]
+    together(works[::-1] if turn % 2 else works)
     return results[0], others[0]
 
 

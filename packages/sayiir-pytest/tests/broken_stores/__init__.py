@@ -1,0 +1,1 @@
+"""Stores with one deliberate bug each; see ``test_broken_stores.py``."""
