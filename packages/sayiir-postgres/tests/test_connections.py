@@ -130,6 +130,17 @@ def test_a_commit_waits_out_a_restart_of_the_server() -> None:
         rig.close()
 
 
+def test_closing_never_fails_for_a_store_that_is_gone() -> None:
+    """Close with a live session after the server went away; its lease expires by itself."""
+    clock = VirtualClock()
+    with PostgresServer() as server:
+        rig = Rig(lambda: PostgresBackend(server.dsn, clock=clock), clock)
+        rig.start()
+        server.stop("immediate")
+
+        rig.close()
+
+
 def test_behind_a_pooler_nothing_is_prepared(place: tuple[str, str]) -> None:
     """Prepare statements on connections of one's own only."""
     prepared = {}

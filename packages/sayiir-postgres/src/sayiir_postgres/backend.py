@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -142,11 +143,9 @@ class PostgresBackend:
     def close(self) -> None:
         """End the sessions of this process and close its connections; a later use opens anew."""
         try:
-            self._sessions.end_mine()
-        except BackendError as error:
-            # Out of reach, they end by themselves when their leases expire.
-            if not error.transient:
-                raise
+            # Where the server is out of reach they end by themselves, when their leases expire.
+            with suppress(BackendError):
+                self._sessions.end_mine()
         finally:
             self._database.close()
 
