@@ -32,42 +32,13 @@ attributes of ``Conformance`` select and tune the rest. A skip says why.
 
 from __future__ import annotations
 
+import pkgutil
+
 import pytest
 
 # Before the modules are imported, so that a failing assertion shows its values.
 pytest.register_assert_rewrite(
-    *(
-        f"{__name__}.{module}"
-        for module in (
-            "backend",
-            "checkpoint_forks",
-            "checkpoint_guards",
-            "checkpoint_rests",
-            "child",
-            "claims",
-            "control",
-            "definitions",
-            "drawing",
-            "equivalence",
-            "hand",
-            "instance_removal",
-            "instance_select",
-            "instances",
-            "machine",
-            "model",
-            "ownership",
-            "race_claims",
-            "race_commits",
-            "race_events",
-            "races",
-            "results",
-            "rig",
-            "sessions",
-            "signals",
-            "threads",
-            "twin",
-        )
-    )
+    *(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
 )
 
 from sayiir_pytest.conformance.backend import BackendConformance  # noqa: E402

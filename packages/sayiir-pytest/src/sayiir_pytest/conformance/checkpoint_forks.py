@@ -1,21 +1,18 @@
-"""What a checkpoint must do at forks and joins, and what a batch means."""
+"""What a checkpoint must do at forks and joins."""
 
 from __future__ import annotations
 
 import pytest
 
-from sayiir_core.errors import BackendError
-from sayiir_core.snapshot.answer import COMMITTED, HELD, Committed, Lost, LostReason
+from sayiir_core.snapshot.answer import COMMITTED, HELD, Committed
 from sayiir_core.snapshot.effect import Arrive, Checkpoint
 from sayiir_core.snapshot.head import CursorKey, CursorState, InstanceState
 from sayiir_core.snapshot.reference import INPUT, JoinRef, StepRef
 from sayiir_core.snapshot.step import ErrorRecord
 from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.rig import Rig
-from sayiir_pytest.conformance.sample import ERROR, give_up, move, spawn, step, succeeded
-from sayiir_pytest.conformance.suite import Conformance, require_durable
-
-ROOT_KEY = CursorKey(0, ())
+from sayiir_pytest.conformance.sample import ERROR, ROOT_KEY, give_up, move, spawn, step, succeeded
+from sayiir_pytest.conformance.suite import Conformance
 
 
 class ForkCases(Conformance):
@@ -235,75 +232,6 @@ class ForkCases(Conformance):
         assert [(InstanceState.CANCELLED, None), (InstanceState.FAILED, ERROR)] == [
             (header.state, header.error) for header in headers
         ]
-
-
-class BatchCases(Conformance):
-    """Test what a batch of checkpoints means."""
-
-    def test_committing_nothing_is_answered_by_nothing(self, rig: Rig) -> None:
-        """Accept a batch of nothing."""
-        assert [] == rig.backend.checkpoints.commit([])
-
-    def test_a_batch_may_carry_several_steps_of_one_cursor(self, rig: Rig) -> None:
-        """Apply them in list order."""
-        hand = rig.start()
-        batch = [hand.next(*step(number)) for number in range(5)]
-
-        answers = rig.backend.checkpoints.commit(batch)
-
-        assert [COMMITTED] * 5 == answers
-        assert 5 == hand.cursor().node
-        assert list(range(5)) == [row.record.node for row in rig.history(hand.run_id)]
-
-    def test_a_lost_guard_in_a_batch_harms_no_other(self, rig: Rig) -> None:
-        """Answer each checkpoint at its own place."""
-        good = [rig.start() for _ in range(3)]
-        lost = good[1].under(fence=9)
-        batch = [good[0].next(*step()), lost.next(*step()), good[2].next(*step())]
-
-        answers = rig.backend.checkpoints.commit(batch)
-
-        assert [COMMITTED, Lost(LostReason.TAKEN), COMMITTED] == answers
-        assert [1, 0, 1] == [hand.cursor().node for hand in good]
-
-    def test_a_batch_may_be_large(self, rig: Rig) -> None:
-        """Commit two hundred steps of as many runs at once."""
-        rig.backend.instances.create([rig.new() for _ in range(200)])
-        hands = [Hand(rig.backend, claim) for claim in rig.claim(rig.session(), limit=1000)]
-
-        answers = rig.backend.checkpoints.commit([hand.next(*step()) for hand in hands])
-
-        assert [COMMITTED] * 200 == answers
-
-    def test_a_payload_over_the_limit_fails_alone(self, rig: Rig) -> None:
-        """Store what is good in a batch, whatever its neighbours are."""
-        if self.payload_limit is None:
-            pytest.skip("the store has no payload limit worth testing")
-        good, bad, after = (rig.start() for _ in range(3))
-        large = bytes(self.payload_limit + 1)
-        batch = [good.next(*step()), bad.next(*step(output=large)), after.next(*step())]
-
-        with pytest.raises(BackendError) as caught:
-            rig.backend.checkpoints.commit(batch)
-
-        assert not caught.value.transient
-        repeated = rig.backend.checkpoints.commit([batch[0], batch[2]])
-        assert all(isinstance(answer, Committed) for answer in repeated)
-        assert [1, 0, 1] == [hand.cursor().node for hand in (good, bad, after)]
-
-    def test_what_is_answered_survives_the_process(self, rig: Rig) -> None:
-        """Find every committed step after the backend was closed and opened anew."""
-        require_durable(rig.backend.capabilities)
-        hand = rig.start()
-        hand.must(*step(0, output=b"kept"))
-        hand.must(succeeded(1), move(9), spawn(1, 2))
-        before = rig.history(hand.run_id)
-
-        rig.reopen()
-
-        assert before == rig.history(hand.run_id)
-        assert [b"kept"] == rig.payloads(hand, StepRef(0))
-        assert 3 == len(rig.load(hand.instance_id).cursors)
 
 
 def _only_claim(rig: Rig, answer: object) -> Hand:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sayiir_pytest.conformance.checkpoint_forks import BatchCases, ForkCases
+from sayiir_pytest.conformance.checkpoint_batches import BatchCases
+from sayiir_pytest.conformance.checkpoint_forks import ForkCases
 from sayiir_pytest.conformance.checkpoint_guards import GuardCases
 from sayiir_pytest.conformance.checkpoint_rests import RestCases
+from sayiir_pytest.conformance.checkpoint_values import ValueCases
 
 
-class CheckpointConformance(GuardCases, RestCases, ForkCases, BatchCases):
+class CheckpointConformance(GuardCases, RestCases, ValueCases, ForkCases, BatchCases):
     """Test a ``CheckpointStore``."""

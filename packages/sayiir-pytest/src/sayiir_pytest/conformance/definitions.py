@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given, settings
+
 from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import linear
 from sayiir_pytest.conformance.suite import Conformance, require_durable
+from sayiir_pytest.strategies import CallLog, Plan, build, plans
 
 
 class DefinitionConformance(Conformance):
@@ -77,6 +80,20 @@ class DefinitionConformance(Conformance):
         rig.backend.definitions.save(saved)
 
         assert saved == rig.backend.definitions.find(saved.identity)
+
+    def test_every_definition_that_can_be_built_is_kept(self, rig: Rig) -> None:
+        """Keep nested forks, routes, loops, delays, signals and their policies."""
+
+        @settings(deadline=None, max_examples=30)
+        @given(plans(signals=True, tags=("gpu", "cpu")))
+        def keep(plan: Plan) -> None:
+            saved = build(plan, CallLog(), name=rig.name("flow")).definition
+
+            rig.backend.definitions.save(saved)
+
+            assert saved == rig.backend.definitions.find(saved.identity)
+
+        keep()
 
     def test_a_definition_survives_the_process(self, rig: Rig) -> None:
         """Find a definition again after the backend was closed and opened anew."""

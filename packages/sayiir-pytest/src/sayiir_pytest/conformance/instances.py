@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import timedelta
+from time import perf_counter
 
 import pytest
 
@@ -12,6 +14,7 @@ from sayiir_core.ports.instances import Created, Exists
 from sayiir_core.snapshot.answer import Lost, LostReason
 from sayiir_core.snapshot.head import Cursor, CursorKey, CursorState, Head, Header, InstanceState
 from sayiir_core.snapshot.reference import INPUT
+from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.instance_removal import PruneCases, ReplaceCases
 from sayiir_pytest.conformance.instance_select import SelectCases
 from sayiir_pytest.conformance.rig import Rig
@@ -173,6 +176,19 @@ class InstanceConformance(SelectCases, ReplaceCases, PruneCases):
         assert [CursorKey(0, ())] == list(head.cursors)
         assert 200 == head.cursors[CursorKey(0, ())].node
 
+    def test_a_load_and_a_commit_cost_the_same_after_many_steps(self, rig: Rig) -> None:
+        """Take about as long after a thousand steps as after ten."""
+        hand = rig.start()
+        rig.backend.checkpoints.commit([hand.next(*step(number)) for number in range(10)])
+        early = _fastest_round(rig, hand, 10)
+        for start in range(100, 1100, 100):
+            batch = [hand.next(*step(start + number)) for number in range(100)]
+            rig.backend.checkpoints.commit(batch)
+
+        late = _fastest_round(rig, hand, 2000)
+
+        assert late < 5 * early + timedelta(milliseconds=1)
+
     def test_ids_are_kept_letter_by_letter(self, rig: Rig) -> None:
         """Tell apart ids that differ in case, blanks, accents or their form."""
         stem = rig.name("Id")
@@ -233,6 +249,17 @@ class InstanceConformance(SelectCases, ReplaceCases, PruneCases):
         answer = winner.under(run_id=loser.run_id).commit(*step())
 
         assert Lost(LostReason.REPLACED) == answer
+
+
+def _fastest_round(rig: Rig, hand: Hand, node: int) -> timedelta:
+    """Return the least time that a commit with a load took, so that noise does not matter."""
+    times: list[float] = []
+    for number in range(node, node + 20):
+        start = perf_counter()
+        hand.must(*step(number))
+        rig.load(hand.instance_id)
+        times.append(perf_counter() - start)
+    return timedelta(seconds=min(times))
 
 
 def _facts(head: Head) -> tuple[Header, dict[CursorKey, Cursor]]:

@@ -12,14 +12,12 @@ from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import Created, Exists
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot.answer import COMMITTED, Claim, Committed, Lost
-from sayiir_core.snapshot.head import CursorKey, CursorState, Lane
+from sayiir_core.snapshot.head import CursorState, Lane
 from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import step
 from sayiir_pytest.conformance.suite import Conformance
 from sayiir_pytest.conformance.threads import both, together
-
-ROOT_KEY = CursorKey(0, ())
 
 
 class RaceRounds(Conformance):

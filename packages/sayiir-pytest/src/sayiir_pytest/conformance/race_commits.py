@@ -11,9 +11,9 @@ from sayiir_core.snapshot.head import CursorKey, CursorState, Head, InstanceStat
 from sayiir_core.snapshot.reference import INPUT, JoinRef
 from sayiir_core.snapshot.step import ErrorRecord
 from sayiir_pytest.conformance.hand import Hand
-from sayiir_pytest.conformance.race_claims import ROOT_KEY, RaceRounds
+from sayiir_pytest.conformance.race_claims import RaceRounds
 from sayiir_pytest.conformance.rig import Rig
-from sayiir_pytest.conformance.sample import give_up, move, spawn, step, succeeded
+from sayiir_pytest.conformance.sample import ROOT_KEY, give_up, move, spawn, step, succeeded
 from sayiir_pytest.conformance.threads import both, together
 
 

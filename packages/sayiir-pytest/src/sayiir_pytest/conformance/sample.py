@@ -6,9 +6,10 @@ scopes are just numbers here, and an output is just bytes.
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
-from sayiir_core.ids import Index, SessionId, WorkflowId
+from sayiir_core.ids import Index, RunId, SessionId, WorkflowId
 from sayiir_core.snapshot.effect import (
     Child,
     Effect,
@@ -17,6 +18,7 @@ from sayiir_core.snapshot.effect import (
     Record,
     Spawn,
 )
+from sayiir_core.snapshot.head import CursorKey
 from sayiir_core.snapshot.reference import INPUT, Ref, StepRef
 from sayiir_core.snapshot.step import ErrorRecord, StepRecord, StepStatus
 from sayiir_core.workflow.definition import Definition
@@ -140,6 +142,12 @@ def spawn(*scopes: int, turns: Index = (), value: Ref = INPUT, group: str = "") 
     """Return a fork into branches; branch scope ``s`` starts at node ``10 * s``."""
     return Spawn(tuple(Child(scope, 10 * scope, turns, group, 3) for scope in scopes), value)
 
+
+ROOT_KEY = CursorKey(ROOT, ())
+"""The key of the cursor that walks the root scope."""
+
+UNKNOWN_RUN = RunId(str(uuid.UUID(int=0)))
+"""A run that is never created."""
 
 NOBODY = SessionId("nobody")
 """A session that is never registered."""
