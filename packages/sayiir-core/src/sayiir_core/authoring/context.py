@@ -93,7 +93,6 @@ class TaskContext:
 
     def __init__(
         self,
-        *,
         program: RunningWorkflow,
         metadata: TaskMetadata,
         node: TaskNode,

@@ -94,14 +94,16 @@ def _succeeded(
 ) -> tuple[Effect, ...]:
     node = definition.task(cursor.node)
     step = StepRecord(
-        node=cursor.node,
-        turns=cursor.turns,
-        attempt=cursor.attempt + 1,
-        status=StepStatus.SUCCEEDED,
-        output=outcome.output,
-        verdict=outcome.verdict,
-        started_at=outcome.started_at,
-        finished_at=outcome.finished_at,
+        cursor.node,
+        cursor.turns,
+        cursor.attempt + 1,
+        StepStatus.SUCCEEDED,
+        outcome.output,
+        None,
+        outcome.verdict,
+        None,
+        outcome.started_at,
+        outcome.finished_at,
     )
     value = StepRef(cursor.node, cursor.turns)
     if node.next != END:

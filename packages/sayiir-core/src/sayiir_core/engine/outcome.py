@@ -18,8 +18,8 @@ class Started:
     """The body is about to start, and the store shall know."""
 
 
-# Plain instead of frozen: one is made per step.
-@dataclass(slots=True, kw_only=True)
+# Plain and open to positional arguments: one is made per step, see StepRecord.
+@dataclass(slots=True)
 class Succeeded:
     """The body returned.
 

@@ -11,7 +11,7 @@ The head may be partial; ``needs`` says which rows the effects of a checkpoint d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -47,21 +47,32 @@ from sayiir_core.snapshot.step import ScopeRow, StepRow, StepStatus
 from sayiir_core.workflow.node import END
 
 
-@dataclass(slots=True)
 class Applied:
     """What a commit changed: the answer, the cursors touched or removed, the rows to add.
 
     ``added`` are new cursors; ``consumed`` are the inbox numbers of the signals delivered.
     """
 
-    answer: Answer
-    touched: list[Cursor] = field(default_factory=list[Cursor])
-    added: list[Cursor] = field(default_factory=list[Cursor])
-    removed: list[CursorKey] = field(default_factory=list[CursorKey])
-    steps: list[StepRow] = field(default_factory=list[StepRow])
-    scopes: list[ScopeRow] = field(default_factory=list[ScopeRow])
-    consumed: list[int] = field(default_factory=list[int])
-    header_changed: bool = False
+    __slots__ = (
+        "added",
+        "answer",
+        "consumed",
+        "header_changed",
+        "removed",
+        "scopes",
+        "steps",
+        "touched",
+    )
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.touched: list[Cursor] = []
+        self.added: list[Cursor] = []
+        self.removed: list[CursorKey] = []
+        self.steps: list[StepRow] = []
+        self.scopes: list[ScopeRow] = []
+        self.consumed: list[int] = []
+        self.header_changed = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +373,7 @@ def grant(head: Head, cursor: Cursor, session: SessionId, claim_no: int = 0) -> 
         identity=header.identity,
         cursor=cursor.copy(),
         trace_parent=header.trace_parent,
+        inputs={},
     )
 
 
@@ -379,18 +391,15 @@ def follow(cursor: Cursor, checkpoint: Checkpoint, now: datetime) -> bool:
     Returns whether the holder still holds it, ready to go on. The copy must be forgotten if not.
     """
     cursor.seq += 1
-    going = True
+    going = checkpoint.keep
     for effect in checkpoint.effects:
-        if type(effect) is Move:
+        kind = type(effect)
+        if kind is Record:
+            note_attempt(cursor, effect)
+        elif kind is Move:
             place(cursor, effect, now)
-            continue
-        match effect:
-            case Record():
-                note_attempt(cursor, effect)
-            case Start():
-                cursor.started_at = now
-            case Bind():
-                pass
-            case _:
-                going = False
-    return going and checkpoint.keep
+        elif kind is Start:
+            cursor.started_at = now
+        elif kind is not Bind:
+            going = False
+    return going

@@ -24,5 +24,5 @@ def born(header: Header, *, node: int, group: str, priority: int) -> tuple[Head,
         priority=priority,
         available_at=header.created_at,
     )
-    head = Head(header=header, cursors={cursor.key: cursor})
+    head = Head(header=header, cursors={cursor.key: cursor}, inbox=[], arrived={})
     return head, None if header.owner is None else grant(head, cursor, header.owner)

@@ -6,26 +6,15 @@ that holds just the rows which the checkpoint's effects decide on (see ``needs``
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from sayiir_core.ids import Index, InstanceId, RunId, SessionId
 from sayiir_core.snapshot.reference import Ref
 from sayiir_core.snapshot.step import ErrorRecord
 from sayiir_core.workflow.definition import DefinitionIdentity
-
-T = TypeVar("T")
-
-
-def _copy(original: T, fields: Iterable[str]) -> T:
-    # A third of the time of dataclasses.replace, which every claim would pay.
-    new = object.__new__(type(original))
-    for name in fields:
-        setattr(new, name, getattr(original, name))
-    return new
 
 
 class InstanceState(StrEnum):
@@ -103,7 +92,30 @@ class Cursor:
 
     def copy(self) -> Cursor:
         """Return an independent copy (all fields are immutable)."""
-        return _copy(self, Cursor.__slots__)
+        # Spelled out: every claim pays it, and a loop over the fields takes four times as long.
+        new = object.__new__(Cursor)
+        new.scope = self.scope
+        new.index = self.index
+        new.node = self.node
+        new.turns = self.turns
+        new.input = self.input
+        new.group = self.group
+        new.priority = self.priority
+        new.state = self.state
+        new.available_at = self.available_at
+        new.attempt = self.attempt
+        new.fresh_from = self.fresh_from
+        new.deaths = self.deaths
+        new.signal = self.signal
+        new.delivered = self.delivered
+        new.pending = self.pending
+        new.held = self.held
+        new.session = self.session
+        new.claim_no = self.claim_no
+        new.fence = self.fence
+        new.seq = self.seq
+        new.started_at = self.started_at
+        return new
 
     def claimable(self, now: datetime) -> bool:
         """Tell whether a session may claim it now."""
@@ -141,8 +153,22 @@ class Header:
 
     def copy(self) -> Header:
         """Return an independent copy."""
-        new = _copy(self, Header.__slots__)
+        new = object.__new__(Header)
+        new.instance_id = self.instance_id
+        new.run_id = self.run_id
+        new.identity = self.identity
+        new.policy_fingerprint = self.policy_fingerprint
+        new.state = self.state
+        new.owner = self.owner
+        new.error = self.error
+        new.reason = self.reason
+        new.requested_by = self.requested_by
+        new.output = self.output
         new.labels = dict(self.labels)
+        new.trace_parent = self.trace_parent
+        new.created_at = self.created_at
+        new.finished_at = self.finished_at
+        new.ended_by = self.ended_by
         return new
 
 

@@ -40,8 +40,9 @@ class ErrorRecord:
         return f"{self.type}: {self.message}"
 
 
-# Plain instead of frozen, like all that is made once per step: see reference.py.
-@dataclass(slots=True, kw_only=True)
+# Plain instead of frozen, like all that is made once per step (see reference.py), and open to
+# positional arguments there: making an object from keyword arguments takes twice as long.
+@dataclass(slots=True)
 class StepRecord:
     """One attempt at ``(node, turns)``.
 

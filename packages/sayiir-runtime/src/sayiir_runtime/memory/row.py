@@ -16,7 +16,6 @@ Place = tuple[int, Index]
 """Where something stands in a run: (node, turns) of a step, (scope, index) of a line."""
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
 class Run:
     """A run: its head, and what it has recorded.
 
@@ -25,15 +24,28 @@ class Run:
     attempt; ``turns`` the sorted turns per node in loops.
     """
 
-    head: Head
-    input: bytes
-    number: int
-    owner: SessionId | None = None
-    tickets: dict[Place, Ticket] = field(default_factory=dict["Place", "Ticket"])
-    steps: list[StoredStep] = field(default_factory=list[StoredStep])
-    latest: dict[Place, StoredStep] = field(default_factory=dict["Place", StoredStep])
-    turns: dict[int, list[Index]] = field(default_factory=dict[int, list[Index]])
-    scopes: dict[Place, ScopeRow] = field(default_factory=dict["Place", ScopeRow])
+    __slots__ = (
+        "head",
+        "input",
+        "latest",
+        "number",
+        "owner",
+        "scopes",
+        "steps",
+        "tickets",
+        "turns",
+    )
+
+    def __init__(self, *, head: Head, payload: bytes, number: int) -> None:
+        self.head = head
+        self.input = payload
+        self.number = number
+        self.owner: SessionId | None = None
+        self.tickets: dict[Place, Ticket] = {}
+        self.steps: list[StoredStep] = []
+        self.latest: dict[Place, StoredStep] = {}
+        self.turns: dict[int, list[Index]] = {}
+        self.scopes: dict[Place, ScopeRow] = {}
 
     def record(self, step: StoredStep) -> None:
         """Append an execution record."""
@@ -120,4 +132,4 @@ def copy_head(head: Head) -> Head:
     """Return a head that shares nothing mutable; the marks of arrivals stay in the store."""
     cursors = {key: cursor.copy() for key, cursor in head.cursors.items()}
     inbox = [replace(signal) for signal in head.inbox]
-    return Head(header=head.header.copy(), cursors=cursors, inbox=inbox)
+    return Head(header=head.header.copy(), cursors=cursors, inbox=inbox, arrived={})

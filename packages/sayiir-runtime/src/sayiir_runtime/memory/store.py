@@ -87,7 +87,7 @@ class Store:
         """Take in a new run; its instance id must be free."""
         header = head.header
         self._last_number += 1
-        run = Run(head=head, input=payload, number=self._last_number)
+        run = Run(head=head, payload=payload, number=self._last_number)
         self.runs[header.instance_id] = self.run_of[header.run_id] = run
         self.numbers.append(run.number)
         self.by_number[run.number] = run
