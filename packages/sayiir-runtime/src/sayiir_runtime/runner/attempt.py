@@ -79,15 +79,11 @@ class Attempt:
         It knows the attempt, so the attempt does not keep it: a cycle of the two would keep the
         values of each step until the garbage collector comes.
         """
-        body, cursor = self.body, self.claim.cursor
+        body, claim = self.body, self.claim
+        cursor = claim.cursor
+        attempt = cursor.attempt - cursor.fresh_from + 1
         return TaskContext(
-            program=self.program,
-            metadata=body.metadata,
-            node=body.node,
-            lease=self.claim.lease,
-            turns=cursor.turns,
-            attempt=cursor.attempt - cursor.fresh_from + 1,
-            cancel=self,
+            self.program, body.metadata, body.node, claim.lease, cursor.turns, attempt, self
         )
 
     def run(self, now: datetime | None = None) -> Outcome | None:
@@ -141,13 +137,7 @@ class Attempt:
         if self.body.values.plain_output:
             self.result = value
         self.finished_at = self.clock()
-        self.outcome = Succeeded(
-            output=payload,
-            verdict=verdict,
-            key=key,
-            started_at=self.started_at,
-            finished_at=self.finished_at,
-        )
+        self.outcome = Succeeded(payload, verdict, key, self.started_at, self.finished_at)
         return self.outcome
 
     def fail(self, error: BaseException) -> Outcome:

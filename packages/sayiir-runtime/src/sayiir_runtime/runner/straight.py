@@ -65,10 +65,7 @@ class Straight:
         for body in program.straight:
             self.ordinal = body.node.ordinal
             values = body.values
-            context = TaskContext(
-                program=program, metadata=body.metadata, node=body.node, lease=local
-            )
-            token = set_task_context(context)
+            token = set_task_context(TaskContext(program, body.metadata, body.node, local))
             try:
                 if not body.takes_value:
                     result = body.function()
