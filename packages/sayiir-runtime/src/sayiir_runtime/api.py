@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from sayiir_core.authoring import Workflow
+from sayiir_core.duration import Duration
 from sayiir_core.errors import WorkflowError
 from sayiir_core.policy import ConflictPolicy
 from sayiir_core.ports.backend import Backend, Capabilities
@@ -100,7 +100,7 @@ def resume_workflow(
     instance_id: str,
     backend: Backend,
     *,
-    wait: timedelta | float | None = None,
+    wait: Duration | None = None,
 ) -> WorkflowStatus:
     """Continue an instance where it is; see ``CheckpointingRunner.resume``."""
     return CheckpointingRunner(_checked(backend)).resume(workflow, instance_id, wait=wait)
@@ -111,7 +111,7 @@ async def resume_workflow_async(
     instance_id: str,
     backend: Backend,
     *,
-    wait: timedelta | float | None = None,
+    wait: Duration | None = None,
 ) -> WorkflowStatus:
     """Continue like ``resume_workflow`` without blocking the loop."""
     runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())

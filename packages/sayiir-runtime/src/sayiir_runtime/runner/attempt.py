@@ -1,14 +1,14 @@
 """One call of one body, from its input to an outcome.
 
 How this works: an attempt is prepared, called and concluded, in whatever thread or loop suits
-it. Every ordinary exception of the body, of decoding its input and of encoding its output becomes
-an outcome; exceptions that are no errors (an interrupt, an exit) are kept for the driver, which
-raises them in its own thread.
+it. Every exception of the body, of decoding its input and of encoding its output becomes
+an outcome; what is no error (an interrupt, an exit) is kept for the driver, which raises it in
+its own thread.
 """
 
 from __future__ import annotations
 
-import traceback
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
@@ -23,15 +23,18 @@ from sayiir_core.errors import (
     LoopResultError,
     TaskTimeoutError,
 )
-from sayiir_core.ids import sanitize_text
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.step import ErrorRecord, Verdict
 from sayiir_core.workflow.node import TaskNode
+from sayiir_runtime.runner.describe import describe
 from sayiir_runtime.runner.input import MISSING
 from sayiir_runtime.runner.program import Program
 
 NEVER_RETRIED: Final = (InvalidValueError, EncodeError, DeserializationError, LoopResultError)
 """What would fail again: the same input, the same output, the same code."""
+
+INTERRUPTIONS: Final = (KeyboardInterrupt, SystemExit)
+"""What is no error of a body. Anything else is, also a panic that is no ``Exception``."""
 
 
 class Attempt:
@@ -96,11 +99,11 @@ class Attempt:
         token = set_task_context(self.context())
         try:
             value = body.function(self.value) if body.takes_value else body.function()
-        except Exception as error:  # noqa: BLE001 - the boundary around user code
-            return self.fail(error)
-        except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
+        except INTERRUPTIONS as interruption:
             self.error = interruption
             return None
+        except BaseException as error:  # noqa: BLE001 - the boundary around user code
+            return self.fail(error)
         finally:
             reset_task_context(token)
         return self.succeed(value)
@@ -112,13 +115,18 @@ class Attempt:
         try:
             call = self.body.function
             value = await (call(self.value) if self.body.takes_value else call())
-        except Exception as error:  # noqa: BLE001 - the boundary around user code
-            return self.fail(error)
-        except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
-            if not self.is_set and not isinstance(interruption, KeyboardInterrupt | SystemExit):
-                return self.fail(interruption)
+        except INTERRUPTIONS as interruption:
             self.error = interruption
             return None
+        except asyncio.CancelledError as cancelled:
+            task = asyncio.current_task()
+            if not self.is_set and (task is None or not task.cancelling()):
+                return self.fail(cancelled)
+            # Somebody cancelled the body from outside, as a loop does that shuts down.
+            self.error = cancelled
+            return None
+        except BaseException as error:  # noqa: BLE001 - the boundary around user code
+            return self.fail(error)
         return self.succeed(value)
 
     def succeed(self, value: Any) -> Outcome:
@@ -171,32 +179,6 @@ class Attempt:
             finished_at=self.clock(),
         )
         return self.outcome
-
-
-def describe(path: str, error: BaseException) -> ErrorRecord:
-    """Return an exception as data, with its traceback, fit for any store."""
-    text = "".join(traceback.format_exception(error))
-    if isinstance(error, InvalidValueError):
-        kind, _, message = str(error).partition(": ")
-        return ErrorRecord(
-            path=path,
-            type=kind,
-            message=sanitize_text(message),
-            traceback=sanitize_text(text),
-        )
-    return ErrorRecord(
-        path=path,
-        type=type(error).__name__,
-        message=sanitize_text(_message(error)),
-        traceback=sanitize_text(text),
-    )
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as failure:  # noqa: BLE001 - a user's __str__ may raise anything
-        return f"(its message could not be read: {type(failure).__name__})"
 
 
 def _read_verdict(node: TaskNode, value: Any) -> tuple[Verdict, Any]:

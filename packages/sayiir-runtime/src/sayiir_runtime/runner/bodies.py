@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import queue
@@ -43,7 +44,7 @@ class BodyRunner:
         self._jobs: dict[Attempt, Job | Future[Any]] = {}
         self._deadlines: dict[Attempt, float] = {}
         self._coroutines = 0
-        self._stopped = threading.Event()
+        self.stopped = False
 
     def has_room(self, is_async: bool) -> bool:
         """Tell whether one more body of this kind may start."""
@@ -79,7 +80,7 @@ class BodyRunner:
                 first = self._ended.get_nowait()
         except queue.Empty:
             pass
-        if self._stopped.is_set():
+        if self.stopped:
             raise DriveStoppedError
         return ended
 
@@ -120,13 +121,15 @@ class BodyRunner:
         return list(self._jobs)
 
     def pause(self, seconds: float) -> None:
-        """Wait for a while, or until stopped."""
-        if self._stopped.wait(seconds):
+        """Wait for a while, or until stopped; for when nothing runs."""
+        with contextlib.suppress(queue.Empty):
+            self._ended.get(timeout=seconds)
+        if self.stopped:
             raise DriveStoppedError
 
     def stop(self) -> None:
-        """Make the drive end at its next wait; may be called from any thread."""
-        self._stopped.set()
+        """Make the drive end before its next body; may be called from any thread."""
+        self.stopped = True
         self._ended.put(None)
 
     def close(self) -> None:
@@ -150,7 +153,10 @@ class BodyRunner:
         return self._pool
 
     def _run_here(self, attempt: Attempt) -> None:
-        attempt.run()
+        try:
+            attempt.run()
+        except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
+            attempt.error, attempt.outcome = interruption, None
         self._end(attempt)
 
     def _end(self, attempt: Attempt) -> None:
@@ -173,7 +179,10 @@ class BodyRunner:
         return future
 
     async def _await(self, attempt: Attempt) -> None:
-        await attempt.run_async()
+        try:
+            await attempt.run_async()
+        except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
+            attempt.error, attempt.outcome = interruption, None
         self._end(attempt)
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
@@ -187,7 +196,7 @@ class BodyRunner:
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
-        loop.run_forever()
+        _run_until_stopped(loop)
         pending = asyncio.all_tasks(loop)
         for task in pending:
             task.cancel()
@@ -196,3 +205,14 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
+
+
+def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            loop.run_forever()
+        except (KeyboardInterrupt, SystemExit):
+            # Raised by a task that a body made. The loop passes it on to whoever awaits that
+            # task, and here as well; but it has other bodies to serve.
+            continue
+        return

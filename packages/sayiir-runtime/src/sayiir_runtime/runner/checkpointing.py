@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from collections.abc import Callable, Iterable
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from sayiir_core.authoring import Workflow
+from sayiir_core.duration import Duration, parse_duration
 from sayiir_core.errors import (
     BackendError,
     InstanceAlreadyExistsError,
@@ -22,8 +21,6 @@ from sayiir_core.ids import InstanceId, RunId, SessionId, check_instance_id
 from sayiir_core.policy import ConflictPolicy
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import Created, Exists, InstanceQuery, NewInstance
-from sayiir_core.ports.ownership import Busy, Owned
-from sayiir_core.ports.sessions import SessionView
 from sayiir_core.snapshot.answer import Claim, LostReason
 from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_core.snapshot.reference import INPUT
@@ -35,12 +32,12 @@ from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.driver import Driver, DriveResult
 from sayiir_runtime.runner.input import Carry
 from sayiir_runtime.runner.lease import SessionKeeper, keeper_of
+from sayiir_runtime.runner.outlook import is_at_rest
+from sayiir_runtime.runner.ownership import Ownerships
 from sayiir_runtime.runner.program import Program, program_of
 from sayiir_runtime.status import WorkflowStatus
 
 logger = logging.getLogger("sayiir.runner")
-
-_POLL_SECONDS: Final = 0.1
 
 
 class CheckpointingRunner:
@@ -64,6 +61,7 @@ class CheckpointingRunner:
         self._make_bodies = make_bodies or (lambda: BodyRunner(loop=loop))
         self._observer = Observer(backend, self._codec)
         self._active: set[BodyRunner] = set()
+        self._ownerships = Ownerships(backend, self._keeper)
 
     def run(
         self,
@@ -117,7 +115,7 @@ class CheckpointingRunner:
         workflow: Workflow[Any, Any],
         instance_id: str,
         *,
-        wait: timedelta | float | None = None,
+        wait: Duration | None = None,
     ) -> WorkflowStatus:
         """Continue an instance; returns its status at once if there is nothing to run.
 
@@ -128,19 +126,36 @@ class CheckpointingRunner:
         program = program_of(workflow, self._codec)
         head = self.backend.instances.load(check_instance_id(instance_id))
         self._check_definition(program, head)
+        limit = None if wait is None else parse_duration(wait)
+        if head.header.state is not InstanceState.RUNNING and head.executing:
+            # Nobody resumes such a run, so nobody else may notice that its process is dead.
+            self.backend.sessions.reap(self._keeper.session())
+            head = self.backend.instances.load(head.header.instance_id)
         if head.header.state is not InstanceState.RUNNING or self._is_parked(head):
             return self._observer.status_of_head(head, program.definition)
-        limit = wait.total_seconds() if isinstance(wait, timedelta) else wait
-        session, owned = self._own(check_instance_id(instance_id), limit)
+        session, owned = self._ownerships.take(head, limit)
         return self._drive(program, owned, session)
 
     def retry(self, workflow: Workflow[Any, Any], instance_id: str) -> WorkflowStatus:
-        """Revive a failed instance and run it on from what failed, with fresh attempts."""
+        """Revive a failed instance and run it on from what failed, with fresh attempts.
+
+        Raises ``InstanceStateError`` if it has not failed, otherwise as ``resume`` does.
+        """
         program = program_of(workflow, self._codec)
         checked = check_instance_id(instance_id)
-        self._check_definition(program, self.backend.instances.load(checked))
-        self.backend.control.retry(checked)
-        return self.resume(workflow, instance_id)
+        head = self.backend.instances.load(checked)
+        self._check_definition(program, head)
+        if head.header.state is not InstanceState.FAILED:
+            self.backend.control.retry(checked)
+            return self.resume(workflow, instance_id)
+        # Owned before it is revived: a retry that is refused must not leave it to nobody.
+        session, owned = self._ownerships.take(head, limit=None)
+        try:
+            self.backend.control.retry(checked)
+        except BaseException:
+            self._ownerships.give_back(owned, session)
+            raise
+        return self._drive(program, owned, session)
 
     def recover(self, workflows: Iterable[Workflow[Any, Any]]) -> list[WorkflowStatus]:
         """Continue everything of these workflows that is in flight and that nobody runs.
@@ -159,10 +174,15 @@ class CheckpointingRunner:
                 statuses.append(self.resume(workflow, instance_id))
             except InstanceBusyError as busy:
                 logger.info("%s", busy)
+            except WorkflowError as error:
+                if isinstance(error, BackendError) and error.transient:
+                    raise
+                logger.warning("instance %s cannot be continued: %s", instance_id, error)
         return statuses
 
     def stop(self) -> None:
-        """Make the calls that run now end soon; what they run stays resumable."""
+        """Make all calls end before their next body; what they run stays resumable."""
+        self._ownerships.stopped = True
         for bodies in list(self._active):
             bodies.stop()
 
@@ -203,7 +223,7 @@ class CheckpointingRunner:
         if head.header.state is not InstanceState.RUNNING:
             return self._observer.status_of_head(head, program.definition)
         try:
-            session, owned = self._own(instance_id, limit=0.0)
+            session, owned = self._ownerships.take(head, limit=0.0)
         except InstanceBusyError:
             return self._observer.status(instance_id)
         return self._drive(program, owned, session)
@@ -231,52 +251,6 @@ class CheckpointingRunner:
                 instance_id=head.header.instance_id,
             )
 
-    def _own(self, instance_id: InstanceId, limit: float | None) -> tuple[SessionId, Head]:
-        """Become the owner, waiting out a lease that nobody renews."""
-        started = time.monotonic()
-        first: Busy | None = None
-        while True:
-            session = self._keeper.session()
-            try:
-                answer = self.backend.ownership.own(session, instance_id)
-            except SessionEndedError:
-                self._keeper.lost(session)
-                continue
-            if isinstance(answer, Owned):
-                if not self._keeper.drives.enter(instance_id, answer.head.header.run_id):
-                    raise self._busy(instance_id, self.backend.sessions.view(session))
-                return session, answer.head
-            if self.backend.sessions.reap(session):
-                continue
-            waited = time.monotonic() - started
-            if self._is_alive(session, answer, first) or (limit is not None and waited >= limit):
-                raise self._busy(instance_id, answer.holder)
-            if first is None:
-                logger.warning(
-                    "%s; waiting for its lease to expire", self._busy(instance_id, answer.holder)
-                )
-                first = answer
-            time.sleep(_POLL_SECONDS)
-
-    def _is_alive(self, session: SessionId, busy: Busy, first: Busy | None) -> bool:
-        holder = busy.holder
-        if holder.session_id == session or holder.proved_alive:
-            return True
-        return first is not None and (
-            first.holder.session_id != holder.session_id
-            or first.holder.renewed_at != holder.renewed_at
-        )
-
-    def _busy(self, instance_id: InstanceId, holder: SessionView | None) -> InstanceBusyError:
-        assert holder is not None, "a session that owns an instance is known"
-        age = (self.backend.now() - holder.renewed_at).total_seconds()
-        return InstanceBusyError(
-            instance_id,
-            holder=f"{holder.worker_id} (process {holder.pid}, session {holder.session_id})",
-            host=holder.host,
-            lease_age_seconds=max(0.0, age),
-        )
-
     def _drive(
         self,
         program: Program,
@@ -285,9 +259,54 @@ class CheckpointingRunner:
         claim: Claim | None = None,
         carry: Carry | None = None,
     ) -> WorkflowStatus:
+        """Drive until the run ends, parks or is lost, and return its status."""
+        while True:
+            result = self._drive_once(program, head, session, claim, carry)
+            if result.completed and result.output is not None:
+                return WorkflowStatus(
+                    instance_id=head.header.instance_id,
+                    run_id=head.header.run_id,
+                    status=StatusWord.COMPLETED.value,
+                    output=result.output.plain(self._codec),
+                )
+            self._report_loss(result, session, head.header.instance_id)
+            after = self.backend.instances.load(head.header.instance_id)
+            if not self._was_left(after, head, result):
+                return self._observer.status_of_head(after, program.definition)
+            try:
+                session, head = self._ownerships.take(after, limit=0.0)
+            except InstanceBusyError:
+                return self._observer.status(head.header.instance_id, program.definition)
+            claim = carry = None
+
+    def _was_left(self, after: Head, before: Head, result: DriveResult) -> bool:
+        """Tell whether something became ready while this drive ended, and found nobody.
+
+        Whoever sent a signal or lifted a pause just then was told that this drive has the run.
+        """
+        header = after.header
+        return (
+            result.lost is None
+            and not self._ownerships.stopped
+            and header.run_id == before.header.run_id
+            and header.state is InstanceState.RUNNING
+            and header.owner is None
+            and not after.executing
+            and not is_at_rest(after, self.backend.now())
+        )
+
+    def _drive_once(
+        self,
+        program: Program,
+        head: Head,
+        session: SessionId,
+        claim: Claim | None,
+        carry: Carry | None,
+    ) -> DriveResult:
         instance_id, run_id = head.header.instance_id, head.header.run_id
         bodies = self._make_bodies()
         self._active.add(bodies)
+        bodies.stopped = bodies.stopped or self._ownerships.stopped
         result = DriveResult()
         try:
             driver = Driver(
@@ -303,19 +322,15 @@ class CheckpointingRunner:
             logger.info("instance %s was stopped; it can be resumed", instance_id)
         finally:
             self._active.discard(bodies)
-            bodies.close()
-            # A completed run has no owner any more.
-            disown = None if result.completed else lambda: self._disown(session, instance_id)
-            self._keeper.drives.leave(instance_id, run_id, disown)
-        if result.completed and result.output is not None:
-            return WorkflowStatus(
-                instance_id=instance_id,
-                run_id=run_id,
-                status=StatusWord.COMPLETED.value,
-                output=result.output.plain(self._codec),
-            )
-        self._report_loss(result, session, instance_id)
-        return self._observer.status(instance_id, program.definition)
+            try:
+                bodies.close()
+            finally:
+                if result.completed:
+                    # A completed run has no owner any more.
+                    self._keeper.drives.leave(instance_id, run_id)
+                else:
+                    self._ownerships.give_back(head, session)
+        return result
 
     def _watched_drive(
         self, driver: Driver, head: Head, claim: Claim | None, carry: Carry | None
@@ -331,13 +346,6 @@ class CheckpointingRunner:
     def _is_wanted(self, head: Head) -> bool:
         now = self.backend.instances.load(head.header.instance_id).header
         return now.run_id == head.header.run_id and now.state is not InstanceState.CANCELLED
-
-    def _disown(self, session: SessionId, instance_id: InstanceId) -> None:
-        try:
-            self.backend.ownership.disown(session, instance_id)
-        except BackendError as error:
-            logger.warning("instance %s is given back later: %s", instance_id, error)
-            self._keeper.disown_later(instance_id)
 
     def _report_loss(
         self, result: DriveResult, session: SessionId, instance_id: InstanceId

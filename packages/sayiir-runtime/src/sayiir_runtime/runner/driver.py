@@ -19,31 +19,26 @@ from datetime import datetime
 from typing import Final
 
 from sayiir_core.engine.advance import advance
-from sayiir_core.engine.outcome import Outcome, Succeeded
+from sayiir_core.engine.outcome import Outcome, Started, Succeeded
 from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim, Lost, LostReason
 from sayiir_core.snapshot.apply import follow
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Retry, Sleep
-from sayiir_core.snapshot.head import CursorKey, CursorState, Head, InstanceState
+from sayiir_core.snapshot.head import CursorKey, InstanceState
 from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.runner.attempt import Attempt
-from sayiir_runtime.runner.bodies import BodyRunner
+from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.bodiless import outcome_without_body
+from sayiir_runtime.runner.hold import Hold
 from sayiir_runtime.runner.input import MISSING, Carry, InputReader
+from sayiir_runtime.runner.outlook import loss_of, next_due
 from sayiir_runtime.runner.program import Program
 
 logger = logging.getLogger("sayiir.runner")
 
 POLL_SECONDS: Final = 0.25
-
-
-@dataclass(slots=True)
-class Hold:
-    """A claim in the driver's hands, with what it remembers of the claim's input."""
-
-    claim: Claim
-    carry: Carry | None = None
+_BREATH_SECONDS: Final = 0.001
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +97,7 @@ class Driver:
         claim: Claim | None = None,
         *,
         carry: Carry | None = None,
-        failed: Exception | None = None,
+        failed: BaseException | None = None,
     ) -> DriveResult:
         """Run until nothing can go on; raises what a body raised that is no error.
 
@@ -117,6 +112,8 @@ class Driver:
             self._settle([hold], [attempt.fail(failed)], [attempt])
         result = self._result
         while result.lost is None and not result.completed:
+            if self._bodies.stopped:
+                raise DriveStoppedError
             if self._unclear:
                 self._resync()
             if self._ready and not self._halted:
@@ -132,10 +129,17 @@ class Driver:
     def _start_ready(self) -> None:
         while self._ready and not self._halted and self._result.lost is None:
             hold = self._ready[0]
+            if hold.suspicion and any(o.suspicion < hold.suspicion for o in self._ready):
+                self._ready.rotate(-1)
+                continue
+            if self._is_kept_apart(hold):
+                break
             outcome = outcome_without_body(self._program, hold.claim)
             if outcome is not None:
                 self._ready.popleft()
                 self._settle([hold], [outcome])
+                if type(outcome) is Started:
+                    self._ready.rotate(1)
             elif len(self._ready) == 1 and not self._running and self._is_inline(hold):
                 self._ready.popleft()
                 self._run_chain(hold)
@@ -147,6 +151,11 @@ class Driver:
                 break
         if self._running:
             self._collect()
+
+    def _is_kept_apart(self, hold: Hold) -> bool:
+        """Tell whether a hold must wait, since it or what runs may be killing the process."""
+        running = next(iter(self._running.values()), None)
+        return running is not None and bool(hold.suspicion or running[0].suspicion)
 
     def _is_inline(self, hold: Hold) -> bool:
         return self._program.body(hold.claim.cursor.node).inline
@@ -172,7 +181,7 @@ class Driver:
         cursor = claim.cursor
         now = self._now()
         going = True
-        while going:
+        while going and not self._bodies.stopped:
             attempt = self._attempt(hold)
             if attempt is None:
                 return
@@ -247,15 +256,18 @@ class Driver:
         self._looked = moment
         self._due = None
         head = self._backend.instances.load(self._instance_id)
-        if head.header.run_id != self._run_id:
-            self._give_up(LostReason.REPLACED)
+        why = loss_of(head, self._run_id, self._session)
+        if why is not None:
+            self._give_up(why)
         elif head.header.state is not InstanceState.RUNNING:
             self._halt()
             if head.header.state is InstanceState.CANCELLED:
                 for _, attempt in self._running.values():
                     attempt.is_set = True
-        elif not self._halted and any(c.claimable(now) for c in head.cursors.values()):
-            self._claim()
+        else:
+            self._halted = False
+            if any(c.claimable(now) for c in head.cursors.values()):
+                self._claim()
 
     # Committing.
 
@@ -363,29 +375,15 @@ class Driver:
         if not self._halted and self._claim():
             return True
         head = self._backend.instances.load(self._instance_id)
-        if head.header.run_id != self._run_id:
-            self._result.lost = LostReason.REPLACED
-            return False
-        if head.header.state is not InstanceState.RUNNING:
+        self._result.lost = loss_of(head, self._run_id, self._session)
+        if self._result.lost is not None or head.header.state is not InstanceState.RUNNING:
             return False
         self._halted = False
-        due = self._next_due(head)
+        due = next_due(head, self._now(), wait_for_delays=self._wait_for_delays)
         if due is None:
             return False
         wait = (due - self._now()).total_seconds()
-        if wait > 0:
-            self._bodies.pause(min(wait, POLL_SECONDS))
+        # What is due and could not be claimed may be held by this session, and not by this drive.
+        self._unclear = self._unclear or wait <= 0
+        self._bodies.pause(min(max(wait, _BREATH_SECONDS), POLL_SECONDS))
         return True
-
-    def _next_due(self, head: Head) -> datetime | None:
-        """Return when the next cursor that this drive waits for is due, None if there is none."""
-        states = {CursorState.READY, CursorState.SIGNALLED}
-        if self._wait_for_delays:
-            states.add(CursorState.SLEEPING)
-        times = [
-            cursor.available_at
-            for cursor in head.cursors.values()
-            if cursor.available_at is not None
-            and (cursor.state in states or cursor.claimable(self._now()))
-        ]
-        return min(times, default=None)

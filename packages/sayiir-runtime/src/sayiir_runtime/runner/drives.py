@@ -18,15 +18,17 @@ class Drives:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._runs: dict[InstanceId, set[RunId]] = {}
+        # In the order in which their calls came; and how to give back what a call has left.
+        self._runs: dict[InstanceId, dict[RunId, None]] = {}
+        self._owed: dict[InstanceId, Callable[[], None]] = {}
 
     def enter(self, instance_id: InstanceId, run_id: RunId) -> bool:
         """Note that this call drives the run; False if another call does already."""
         with self._lock:
-            runs = self._runs.setdefault(instance_id, set())
+            runs = self._runs.setdefault(instance_id, {})
             if run_id in runs:
                 return False
-            runs.add(run_id)
+            runs[run_id] = None
             return True
 
     def leave(
@@ -34,14 +36,28 @@ class Drives:
     ) -> None:
         """Note that this call drives the run no longer.
 
-        ``disown`` gives the instance back to the store. It is skipped if another call drives a
-        later run of the instance, whose ownership it would end; and none begins meanwhile.
+        ``disown`` gives the instance back to the store. It waits while a later call may be
+        driving another run of the instance, whose ownership it would end: until that call ends,
+        which may have found that this run exists. None begins meanwhile.
         """
         with self._lock:
             runs = self._runs[instance_id]
-            runs.discard(run_id)
-            if runs:
-                return
-            del self._runs[instance_id]
+            is_last = next(reversed(runs)) == run_id
+            del runs[run_id]
+            if not runs:
+                del self._runs[instance_id]
             if disown is not None:
+                self._owed[instance_id] = disown
+            if not runs or (is_last and disown is not None):
+                self._settle(instance_id)
+
+    def give_back(self, instance_id: InstanceId, disown: Callable[[], None]) -> None:
+        """Give an instance back to the store unless a call drives it, which will do that."""
+        with self._lock:
+            if instance_id not in self._runs:
                 disown()
+
+    def _settle(self, instance_id: InstanceId) -> None:
+        disown = self._owed.pop(instance_id, None)
+        if disown is not None:
+            disown()

@@ -40,6 +40,7 @@ class InProcessRunner:
         self._codec = codec or default_codec()
         self._loop = loop
         self._active: set[BodyRunner] = set()
+        self._stopped = False
 
     def run(self, workflow: Workflow[In, Out], input_data: In) -> Out:
         """Run to the end and return the plain output.
@@ -61,7 +62,8 @@ class InProcessRunner:
         return cast("Out", self._run_rest(program, straight))
 
     def stop(self) -> None:
-        """Make the calls that run now end soon."""
+        """Make all calls end before their next body."""
+        self._stopped = True
         for bodies in list(self._active):
             bodies.stop()
 
@@ -89,6 +91,7 @@ class InProcessRunner:
         assert created.claim is not None
         bodies = BodyRunner(loop=self._loop)
         self._active.add(bodies)
+        bodies.stopped = bodies.stopped or self._stopped
         try:
             driver = Driver(
                 backend,

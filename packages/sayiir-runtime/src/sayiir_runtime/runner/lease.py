@@ -17,6 +17,7 @@ import time
 import uuid
 import weakref
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sayiir_core.errors import BackendError
@@ -58,6 +59,7 @@ class SessionKeeper:
         self._lock = threading.Lock()
         self._session: SessionId | None = None
         self._pid = os.getpid()
+        self._epoch = backend.epoch
         self._stop = threading.Event()
         self._undone: set[InstanceId] = set()
         self._threads: ThreadPool | None = None
@@ -66,10 +68,10 @@ class SessionKeeper:
     def session(self) -> SessionId:
         """Return the live session; registers one, and starts the thread, if there is none."""
         session = self._session
-        if session is not None and self._pid == os.getpid():
+        if session is not None and self._is_current():
             return session
         with self._lock:
-            if self._session is not None and self._pid == os.getpid():
+            if self._session is not None and self._is_current():
                 return self._session
             return self._register()
 
@@ -107,12 +109,17 @@ class SessionKeeper:
             session, self._session = self._session, None
             self._stop.set()
         backend = self._backend()
-        if session is None or backend is None or self._pid != os.getpid():
+        if session is None or backend is None or not self._is_current():
             return
         try:
             backend.sessions.end(session)
         except BackendError as error:
             logger.warning("session %s could not be ended: %s", session, error)
+
+    def _is_current(self) -> bool:
+        """Tell whether this process registered the session, and no close has ended it since."""
+        backend = self._backend()
+        return backend is not None and (self._pid, self._epoch) == (os.getpid(), backend.epoch)
 
     def _register(self) -> SessionId:
         backend = self._backend()
@@ -122,6 +129,7 @@ class SessionKeeper:
             NewSession(session_id=session, worker_id=self._worker_id, ttl=self.ttl)
         )
         self._session = session
+        self._epoch = backend.epoch
         if self._pid != os.getpid():
             self.drives = Drives()
             self.lookout = Lookout()
@@ -144,7 +152,7 @@ class SessionKeeper:
         renewed = time.monotonic()
         while not stop.wait(heartbeat.total_seconds()):
             backend = self._backend()
-            if backend is None:
+            if backend is None or not self._is_current():
                 return
             try:
                 alive = backend.sessions.renew(session)
@@ -175,7 +183,8 @@ class SessionKeeper:
         with self._lock:
             undone = tuple(self._undone)
         for instance_id in undone:
-            backend.ownership.disown(session, instance_id)
+            give_back = partial(backend.ownership.disown, session, instance_id)
+            self.drives.give_back(instance_id, give_back)
             with self._lock:
                 self._undone.discard(instance_id)
         for dead in backend.sessions.reap(session):

@@ -37,7 +37,8 @@ class Program:
         self.workflow_id: Final = workflow.workflow_id
         self.definition: Final[Definition] = workflow.definition
         self.metadata: Final = workflow.metadata
-        self._function = workflow.function
+        # Not the workflow: a program is kept for as long as its workflow lives, and no longer.
+        self._functions = workflow.functions
         self._bodies: dict[int, TaskBody] = {}
 
     def body(self, ordinal: int) -> TaskBody:
@@ -81,7 +82,8 @@ class Program:
         return self.straight[-1].node.next
 
     def _make(self, node: TaskNode) -> TaskBody:
-        function = self._function(node.ordinal)
+        function = self._functions[node.ordinal]
+        assert function is not None, "a task calls a function"
         values = TaskValues.from_function(function, self.codec, unwrap=(LoopResult,))
         timeout = node.policy.timeout
         is_async = _is_async(function)

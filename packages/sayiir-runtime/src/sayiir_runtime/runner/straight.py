@@ -9,6 +9,7 @@ from sayiir_core.authoring import TaskContext, reset_task_context, set_task_cont
 from sayiir_core.ids import InstanceId
 from sayiir_core.workflow.node import END
 from sayiir_runtime.codec import is_scalar
+from sayiir_runtime.runner.attempt import INTERRUPTIONS
 from sayiir_runtime.runner.input import MISSING
 from sayiir_runtime.runner.program import Program
 
@@ -50,7 +51,7 @@ class Straight:
         self._program = program
         self._codec = program.codec
         self.finished = False
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self.ordinal = program.definition.scopes[0].first
         self._value: Any = value
         self._payload: bytes | None = None
@@ -79,7 +80,9 @@ class Straight:
                     value, payload = result, None
                 else:
                     value, payload = MISSING, values.encode_output(result)
-            except Exception as error:  # noqa: BLE001 - the boundary around user code
+            except INTERRUPTIONS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the boundary around user code
                 self.failure = error
                 break
             finally:
