@@ -13,6 +13,7 @@ from sayiir_pytest.conformance import (
     EquivalenceConformance,
     InstanceConformance,
     OwnershipConformance,
+    RaceConformance,
     ResultConformance,
     SessionConformance,
     SignalConformance,
@@ -69,3 +70,6 @@ class TestResults(OnPostgres, ResultConformance): ...
 
 
 class TestEquivalence(OnPostgres, EquivalenceConformance): ...
+
+
+class TestRaces(OnPostgres, RaceConformance): ...
