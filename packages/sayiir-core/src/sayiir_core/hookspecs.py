@@ -8,13 +8,12 @@ task, so an implementation may import what it needs inside the function.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pluggy
 
-if TYPE_CHECKING:
-    from sayiir_core.ports.backend import Backend
-    from sayiir_core.ports.codec import Codec
+from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.codec import Codec
 
 PROJECT_NAME: Final = "sayiir"
 """The name of the hook markers, and of the entry-point group."""

@@ -1,4 +1,4 @@
-"""What this distribution adds: the memory backend."""
+"""What this distribution adds: the memory backend and the JSON codec."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from collections.abc import Callable
 from sayiir_core.errors import PluginError
 from sayiir_core.hookspecs import hookimpl
 from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.codec import Codec
 
 
 @hookimpl
 def sayiir_backends() -> dict[str, Callable[[str], Backend]]:
     """Return the factory for ``memory://``."""
     return {"memory": _open_memory}
+
+
+@hookimpl
+def sayiir_codecs() -> list[Codec]:
+    """Return the JSON codec."""
+    from sayiir_runtime.codec import JsonCodec
+
+    return [JsonCodec()]
 
 
 def _open_memory(url: str) -> Backend:

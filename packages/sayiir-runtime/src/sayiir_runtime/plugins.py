@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pluggy
 
 from sayiir_core import hookspecs
 from sayiir_core.errors import PluginError
-
-if TYPE_CHECKING:
-    from sayiir_core.ports.backend import Backend
-    from sayiir_core.ports.codec import Codec
+from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.codec import Codec
 
 T = TypeVar("T")
 

@@ -33,8 +33,9 @@ class SystemClock:
     def _go_on(self) -> datetime:
         with self._lock:
             elapsed = time.monotonic()
-            if self._anchor is None:
-                self._anchor = self._latest, elapsed
-            latest, since = self._anchor
+            # Read once: a thread whose clock has caught up drops the anchor without the lock.
+            anchor = self._anchor or (self._latest, elapsed)
+            self._anchor = anchor
+            latest, since = anchor
             self._latest = latest + timedelta(seconds=elapsed - since)
             return self._latest
