@@ -59,6 +59,7 @@ class PostgresBackend:
         _check("schema", 0 < len(schema.encode()) < 64 and not {"\0", "%"} & set(schema))
         _check("max_connections", max_connections >= 1)
         _check("max_payload_bytes", max_payload_bytes >= 1)
+        self.epoch = 0
         self._clock = ServerClock(clock)
         database = self._database = Database(
             Address(dsn),
@@ -142,6 +143,7 @@ class PostgresBackend:
 
     def close(self) -> None:
         """End the sessions of this process and close its connections; a later use opens anew."""
+        self.epoch += 1
         try:
             # Where the server is out of reach they end by themselves, when their leases expire.
             with suppress(BackendError):

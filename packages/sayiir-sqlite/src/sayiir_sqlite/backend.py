@@ -65,6 +65,7 @@ class SQLiteBackend:
             else _positive(max_page_count, "max_page_count"),
         )
         limit = PayloadLimit(_positive(max_payload_bytes, "max_payload_bytes"))
+        self.epoch = 0
         self._clock = StoreClock(clock)
         self._database = Database(settings)
         self._instances = SQLiteInstances(self._database, self._clock, limit)
@@ -142,6 +143,7 @@ class SQLiteBackend:
 
     def close(self) -> None:
         """End the sessions of this process and close the file; a later use opens it again."""
+        self.epoch += 1
         try:
             self._sessions.end_mine()
         finally:

@@ -50,6 +50,7 @@ class KeyValueBackend:
         self._documents = documents = Documents(store)
         records = Records(documents)
         self.capabilities = capabilities
+        self.epoch = 0
         self.instances = KeyValueInstances(documents, clock)
         self.definitions = KeyValueDefinitions(store)
         self.checkpoints = KeyValueCheckpoints(documents, records, clock)
@@ -69,6 +70,7 @@ class KeyValueBackend:
 
     def close(self) -> None:
         """End this process's sessions; the key-value store is left to whoever made it."""
+        self.epoch += 1
         self.sessions.end_all()
 
     def sweep(self, instance_id: InstanceId) -> int:

@@ -83,6 +83,11 @@ class Backend(Protocol):
         """Read payloads and records."""
         ...
 
+    @property
+    def epoch(self) -> int:
+        """Return a number that grows with each ``close``: sessions of an earlier one are ended."""
+        ...
+
     def now(self) -> datetime:
         """Return the store's clock, or a close estimate of it, without a round trip."""
         ...

@@ -35,6 +35,7 @@ class InMemoryBackend:
         clock: Clock | None = None,
         aging_interval: timedelta = DEFAULT_AGING_INTERVAL,
     ) -> None:
+        self.epoch = 0
         self._clock = clock or SystemClock()
         store = self._store = Store(self._clock, aging_interval)
         self.capabilities = Capabilities(durable=False, shared=False, never_blocks=True)
@@ -57,6 +58,7 @@ class InMemoryBackend:
 
     def close(self) -> None:
         """End all sessions; what is stored stays readable."""
+        self.epoch += 1
         with self._store.lock:
             for session_id in self._store.sessions:
                 self._store.end_session(session_id)

@@ -49,11 +49,12 @@ class SessionKeeper:
         worker_id: str | None = None,
         ttl: timedelta = CLAIM_TTL,
         heartbeat: timedelta | None = HEARTBEAT_INTERVAL,
+        lookout: Lookout | None = None,
     ) -> None:
         self.ttl = ttl
         self.heartbeat = heartbeat
         self.drives = Drives()
-        self.lookout = Lookout()
+        self.lookout = lookout or Lookout()
         self._backend = weakref.ref(backend)
         self._worker_id = worker_id or f"{os.uname().nodename}:{os.getpid()}"
         self._lock = threading.Lock()
@@ -199,6 +200,9 @@ class _Keepers:
 
     def clear(self) -> None:
         self._lock = threading.Lock()
+        # One for all: a call without a backend makes a store of its own, and shall not make a
+        # thread, too.
+        self._lookout = Lookout()
         self._by_backend: weakref.WeakKeyDictionary[Backend, SessionKeeper] = (
             weakref.WeakKeyDictionary()
         )
@@ -207,7 +211,9 @@ class _Keepers:
         with self._lock:
             keeper = self._by_backend.get(backend)
             if keeper is None:
-                keeper = self._by_backend[backend] = SessionKeeper(backend)
+                keeper = self._by_backend[backend] = SessionKeeper(
+                    backend, lookout=self._lookout
+                )
             return keeper
 
     def close(self) -> None:
