@@ -15,8 +15,8 @@ from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.instances import Created, NewInstance
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.snapshot.answer import COMMITTED, Claim
-from sayiir_core.snapshot.effect import Checkpoint, Move, Record
-from sayiir_core.snapshot.reference import SignalRef, StepRef
+from sayiir_core.snapshot.effect import Checkpoint, Finish, Move, Record
+from sayiir_core.snapshot.reference import INPUT, SignalRef, StepRef
 from sayiir_core.snapshot.step import ErrorRecord, StepRecord, StepStatus, Verdict
 from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_runtime.memory import InMemoryBackend
@@ -134,6 +134,17 @@ def test_a_replaced_run_leaves_nothing_behind() -> None:
     assert 1 == len(store.runs) == len(store.by_number) == len(store.numbers)
     assert set() == store.sessions[SESSION].holds
     assert set() == store.sessions[SESSION].owns
+
+
+def test_a_session_lists_no_run_that_has_ended() -> None:
+    """A process that runs many instances under one session keeps none of them there."""
+    backend, claim = begun()
+    backend.checkpoints.commit([Checkpoint(claim.lease, claim.cursor.seq, (Finish(INPUT),))])
+
+    session = backend._store.sessions[SESSION]
+
+    assert set() == session.owns
+    assert set() == session.holds
 
 
 instants = st.none() | st.datetimes()

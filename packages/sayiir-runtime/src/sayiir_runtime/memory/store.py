@@ -108,6 +108,11 @@ class Store:
 
     def reindex(self, run: Run) -> None:
         """Make every index fit the head of a run."""
+        self._list_owner(run)
+        for ticket in run.tickets.values():
+            self.refresh(ticket)
+
+    def _list_owner(self, run: Run) -> None:
         owner = run.head.header.owner
         if owner != run.owner:
             if run.owner is not None:
@@ -115,11 +120,11 @@ class Store:
             if owner is not None:
                 self.sessions[owner].owns.add(run)
             run.owner = owner
-        for ticket in run.tickets.values():
-            self.refresh(ticket)
 
     def follow(self, run: Run, applied: Applied) -> None:
         """Store the rows of a commit and make the indexes fit what it touched."""
+        if applied.header_changed:
+            self._list_owner(run)
         for row in applied.steps:
             run.record(fold(row.record, row.session, row.fence, row.seq))
         for scope in applied.scopes:
