@@ -76,13 +76,13 @@ def test_case_36_a_delay_is_really_waited_for_in_process():
 
 
 def test_case_36_delays_of_branches_pass_side_by_side_in_process():
-    """Two delays of 0.2 s take the time of one."""
-    one, two = (Flow("b").delay("nap", 0.2).then(inc).build() for _ in range(2))
+    """Two delays of 0.3 s take the time of one."""
+    one, two = (Flow("b").delay("nap", 0.3).then(inc).build() for _ in range(2))
     workflow = Flow("f").fork().branch(one, name="a").branch(two, name="b").join(idt).build()
     started = time.perf_counter()
 
     assert {"a": 6, "b": 6} == run_workflow(workflow, 5)
-    assert 0.2 <= time.perf_counter() - started < 0.39
+    assert 0.3 <= time.perf_counter() - started < 0.58
 
 
 def test_case_36_a_delay_at_the_end_gives_the_output(timed_store, iid):
@@ -168,6 +168,8 @@ def test_case_37_a_signal_at_the_end_gives_the_output(backend, iid):
 
     run_durable_workflow(workflow, iid, 5, backend)
     send_signal(iid, "go", {"ok": True}, backend)
+    # Sending runs no code, so somebody still has to complete it.
+    assert "in_progress" == Operations(backend).status(iid).status
     status = resume_workflow(workflow, iid, backend)
 
     assert ("completed", {"ok": True}) == (status.status, status.output)

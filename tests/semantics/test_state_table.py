@@ -21,6 +21,7 @@ from sayiir import (
     InstanceNotFoundError,
     InstanceStateError,
     Operations,
+    RetryPolicy,
     WorkflowError,
     cancel_workflow,
     pause_workflow,
@@ -28,6 +29,7 @@ from sayiir import (
     retry_workflow,
     run_durable_workflow,
     send_signal,
+    task,
     unpause_workflow,
 )
 
@@ -612,6 +614,38 @@ def test_pausing_a_running_instance_holds_it_at_the_boundary(make_running, last)
     assert ("paused", "why", "boss") == (status.status, status.reason, status.paused_by)
     assert "completed" == resumed.status
     assert ["middle", 6] == running.calls if last else ["middle"] == running.calls
+
+
+BACK_OFF = RetryPolicy(9, 600.0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "expected"),
+    [(cancel_workflow, "cancelled"), (pause_workflow, "paused")],
+    ids=["cancel", "pause"],
+)
+def test_an_instance_in_back_off_is_stopped_promptly(
+    store, iid, background, eventually, ask, expected
+):
+    """Rows cancel and pause: the runner does not wait for the next attempt."""
+    here, elsewhere = store.backend, store.again()
+    calls = []
+
+    @task(retries=BACK_OFF)
+    def failing(value):
+        calls.append(value)
+        raise ValueError("again")
+
+    workflow = Flow("f").then(failing).build()
+    run = background(lambda: run_durable_workflow(workflow, iid, 5, here))
+    eventually(lambda: calls and Operations(elsewhere).task(iid, "failing").error)
+
+    ask(iid, elsewhere, "why")
+    at_once = Operations(elsewhere).status(iid)
+
+    assert (expected, "why") == (at_once.status, at_once.reason)
+    assert expected == run.result(timeout=10).status
+    assert [5] == calls
 
 
 def test_a_pending_pause_can_be_withdrawn(make_running):
