@@ -229,3 +229,86 @@ class Background:
 def background() -> Callable[[Callable[[], Any]], Background]:
     """Give a function that makes a call in the background."""
     return Background
+
+
+@dataclass
+class Scene:
+    """An instance in a state, the workflow that made it, and who was called."""
+
+    backend: Any
+    iid: str
+    calls: list[str] = field(default_factory=list)
+    broken: bool = True
+    workflow: Any = None
+
+    @property
+    def operations(self):
+        """Return the operations on the store."""
+        return sayiir.Operations(self.backend)
+
+    @property
+    def status(self):
+        """Return the status now."""
+        return self.operations.status(self.iid)
+
+    def called(self, name):
+        """Return a task that notes its name."""
+
+        def body(value):
+            self.calls.append(name)
+            return value
+
+        return body
+
+    def interrupt(self, value):
+        """Be interrupted for as long as it is broken."""
+        self.calls.append("interrupted")
+        if self.broken:
+            raise KeyboardInterrupt
+        return value
+
+    def fail(self, value):
+        """Fail for as long as it is broken."""
+        self.calls.append("failing")
+        if self.broken:
+            raise ValueError("bad")
+        return value
+
+    def start(self, flow):
+        """Run the flow with a last task behind it."""
+        self.workflow = flow.then(self.called("last"), name="last").build()
+        return sayiir.run_durable_workflow(self.workflow, self.iid, 5, self.backend)
+
+    def flow(self):
+        """Return a flow with a first task."""
+        return sayiir.Flow("f").then(self.called("first"), name="first")
+
+    def resume(self):
+        """Resume the instance."""
+        return sayiir.resume_workflow(self.workflow, self.iid, self.backend)
+
+    def reach(self, state):
+        """Bring the instance into a state, by a workflow of its own."""
+        middle = self.flow()
+        match state:
+            case "in_progress":
+                with pytest.raises(KeyboardInterrupt):
+                    self.start(middle.then(self.interrupt, name="middle"))
+            case "waiting":
+                self.start(middle.delay("nap", "1h"))
+            case "awaiting_signal" | "paused" | "cancelled":
+                self.start(middle.wait_for_signal("go", name="gate"))
+            case "completed":
+                self.start(middle)
+            case "failed":
+                self.start(middle.then(self.fail, name="middle"))
+        if state == "paused":
+            sayiir.pause_workflow(self.iid, self.backend, "why", "me")
+        if state == "cancelled":
+            sayiir.cancel_workflow(self.iid, self.backend, "enough", "me")
+
+
+@pytest.fixture
+def scene(backend: Backend, iid: str) -> Scene:
+    """Give an instance that can be brought into any state, in each store in turn."""
+    return Scene(backend, iid)
