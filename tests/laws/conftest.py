@@ -13,10 +13,12 @@ import pytest
 
 from sayiir_core.ports.backend import Backend
 from sayiir_pytest.clock import VirtualClock
+from sayiir_pytest.keyvalue import DictKeyValueStore
 from sayiir_pytest.process import World
 from sayiir_runtime.memory import InMemoryBackend
+from tests.keyvalue.story import backend_on
 
-STORES = ["memory", "sqlite", "postgres"]
+STORES = ["memory", "keyvalue", "sqlite", "postgres"]
 
 TIMEOUT = 300 + 20 * int(os.environ.get("SAYIIR_LAWS_EXAMPLES", "0"))
 """Seconds for one law: more workflows may take longer."""
@@ -26,6 +28,10 @@ Make = Callable[[VirtualClock], Backend]
 
 def _memory(request: pytest.FixtureRequest) -> Make:
     return lambda clock: InMemoryBackend(clock=clock)
+
+
+def _keyvalue(request: pytest.FixtureRequest) -> Make:
+    return lambda clock: backend_on(DictKeyValueStore(), clock)
 
 
 def _sqlite(request: pytest.FixtureRequest) -> Make:
@@ -48,7 +54,12 @@ def _postgres(request: pytest.FixtureRequest) -> Make:
 @pytest.fixture(params=STORES)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Give a store of each kind with a clock that stands still."""
-    make = {"memory": _memory, "sqlite": _sqlite, "postgres": _postgres}[request.param](request)
+    make = {
+        "memory": _memory,
+        "keyvalue": _keyvalue,
+        "sqlite": _sqlite,
+        "postgres": _postgres,
+    }[request.param](request)
     world = World(make)
     yield world
     world.store.close()
