@@ -8,7 +8,7 @@ comes next.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from sayiir_core.engine.outcome import (
     Entered,
@@ -29,6 +29,7 @@ from sayiir_core.snapshot.effect import (
     Checkpoint,
     Effect,
     Fail,
+    Finish,
     Move,
     Record,
     Retry,
@@ -43,9 +44,14 @@ from sayiir_core.workflow.node import (
     DelayNode,
     LoopNode,
     RouteNode,
+    ScopeKind,
     SignalNode,
     TaskNode,
 )
+
+# Bound once, because every step asks: finding a member in its enum takes several times as long.
+_READY: Final = CursorState.READY
+_SUCCEEDED: Final = StepStatus.SUCCEEDED
 
 
 def advance(
@@ -56,7 +62,7 @@ def advance(
     Raises ``IllegalOutcomeError`` for an outcome that cannot happen where the cursor stands.
     """
     cursor = claim.cursor
-    if type(outcome) is Succeeded and cursor.state is CursorState.READY:
+    if type(outcome) is Succeeded and cursor.state is _READY:
         effects = _succeeded(definition, cursor, outcome, now)
     else:
         check_outcome(definition, cursor, outcome)
@@ -97,7 +103,7 @@ def _succeeded(
         cursor.node,
         cursor.turns,
         cursor.attempt + 1,
-        StepStatus.SUCCEEDED,
+        _SUCCEEDED,
         outcome.output,
         None,
         outcome.verdict,
@@ -106,7 +112,10 @@ def _succeeded(
         outcome.finished_at,
     )
     value = StepRef(cursor.node, cursor.turns)
-    if node.next != END:
+    if node.next == END:
+        if definition.scopes[node.scope].kind is ScopeKind.ROOT:
+            return Record(step), Finish(value)
+    else:
         following = definition.nodes[node.next]
         if type(following) is TaskNode:
             move = Move(following.ordinal, cursor.turns, value, following.group, following.priority)

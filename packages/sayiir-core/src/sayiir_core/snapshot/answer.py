@@ -11,7 +11,8 @@ from sayiir_core.snapshot.reference import Leaf
 from sayiir_core.workflow.definition import DefinitionIdentity
 
 
-@dataclass(slots=True, kw_only=True)
+# Open to positional arguments, like Lease: every claim pays for keywords.
+@dataclass(slots=True)
 class Claim:
     """The right to advance one cursor, with a private copy of it.
 

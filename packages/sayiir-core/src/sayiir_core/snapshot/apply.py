@@ -171,10 +171,10 @@ class _Commit:
         else:
             applied.touched.insert(0, cursor)
             if cursor.held:
-                cursor.session = None
+                cursor.session = cursor.started_at = None
                 applied.answer = HELD
             elif not self.checkpoint.keep:
-                cursor.session = None
+                cursor.session = cursor.started_at = None
         if self.claims:
             held = self.present and cursor.held
             applied.answer = Committed(held=held, claims=tuple(self.claims))
@@ -216,10 +216,8 @@ class _Commit:
                 assert_never(effect)
 
     def _record(self, effect: Record) -> None:
-        step, lease = effect.step, self.checkpoint.lease
-        row = StepRow(
-            record=step, session=lease.session, fence=lease.fence, seq=self.checkpoint.seq
-        )
+        lease = self.checkpoint.lease
+        row = StepRow(effect.step, lease.session, lease.fence, self.checkpoint.seq)
         self.applied.steps.append(row)
         note_attempt(self.cursor, effect)
 
@@ -290,18 +288,13 @@ class _Commit:
                 self._reserve(parent, self.head.header.owner or keeper)
 
     def _finish(self, effect: Finish) -> None:
-        cursor, header = self.cursor, self.head.header
+        cursor = self.cursor
         if cursor.held:
             cursor.node, cursor.turns, cursor.input = END, (), effect.value
             self._rest(CursorState.READY, self.now)
             return
-        header.state = InstanceState.COMPLETED
-        header.output = effect.value
-        header.finished_at = self.now
-        header.owner = None
-        header.ended_by = (self.checkpoint.lease.fence, self.checkpoint.seq)
+        complete(self.head, self.checkpoint, effect, self.now)
         self.applied.header_changed = True
-        del self.head.cursors[cursor.key]
         self.present = False
 
     def _fail(self, effect: Fail) -> None:
@@ -323,6 +316,10 @@ class _Commit:
 
 _CAN_FAIL: Final = frozenset({InstanceState.RUNNING, InstanceState.PAUSED})
 
+# Bound once, because every step asks: finding a member in its enum takes several times as long.
+_READY: Final = CursorState.READY
+_SUCCEEDED: Final = StepStatus.SUCCEEDED
+
 
 def place(cursor: Cursor, move: Move, now: datetime) -> None:
     """Set a cursor's position, ready now, with attempts and deaths counted afresh."""
@@ -331,17 +328,28 @@ def place(cursor: Cursor, move: Move, now: datetime) -> None:
     cursor.input = move.input
     cursor.group = move.group
     cursor.priority = move.priority
-    cursor.state = CursorState.READY
+    cursor.state = _READY
     cursor.available_at = now
     cursor.attempt = cursor.fresh_from = 0
     cursor.signal = cursor.delivered = cursor.started_at = None
     cursor.deaths = ()
 
 
+def complete(head: Head, checkpoint: Checkpoint, effect: Finish, now: datetime) -> None:
+    """End a run with its output, and with it its last cursor; nobody owns it any more."""
+    header, lease = head.header, checkpoint.lease
+    header.state = InstanceState.COMPLETED
+    header.output = effect.value
+    header.finished_at = now
+    header.owner = None
+    header.ended_by = (lease.fence, checkpoint.seq)
+    del head.cursors[lease.key]
+
+
 def note_attempt(cursor: Cursor, effect: Record) -> None:
     """Count a recorded attempt that did not succeed; any record clears the deaths."""
     cursor.deaths = ()
-    if effect.step.status is not StepStatus.SUCCEEDED:
+    if effect.step.status is not _SUCCEEDED:
         cursor.attempt = effect.step.attempt
 
 
@@ -361,20 +369,9 @@ def grant(head: Head, cursor: Cursor, session: SessionId, claim_no: int = 0) -> 
     cursor.fence += 1
     header = head.header
     lease = Lease(
-        instance_id=header.instance_id,
-        run_id=header.run_id,
-        scope=cursor.scope,
-        index=cursor.index,
-        session=session,
-        fence=cursor.fence,
+        header.instance_id, header.run_id, cursor.scope, cursor.index, session, cursor.fence
     )
-    return Claim(
-        lease=lease,
-        identity=header.identity,
-        cursor=cursor.copy(),
-        trace_parent=header.trace_parent,
-        inputs={},
-    )
+    return Claim(lease, header.identity, cursor.copy(), header.trace_parent, {})
 
 
 def hold(head: Head, *, except_for: Cursor | None = None) -> list[Cursor]:
@@ -393,13 +390,12 @@ def follow(cursor: Cursor, checkpoint: Checkpoint, now: datetime) -> bool:
     cursor.seq += 1
     going = checkpoint.keep
     for effect in checkpoint.effects:
-        kind = type(effect)
-        if kind is Record:
+        if type(effect) is Record:
             note_attempt(cursor, effect)
-        elif kind is Move:
+        elif type(effect) is Move:
             place(cursor, effect, now)
-        elif kind is Start:
+        elif type(effect) is Start:
             cursor.started_at = now
-        elif kind is not Bind:
+        elif type(effect) is not Bind:
             going = False
     return going

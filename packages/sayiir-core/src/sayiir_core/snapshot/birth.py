@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.apply import grant
-from sayiir_core.snapshot.head import Cursor, Head, Header
+from sayiir_core.snapshot.head import Cursor, CursorState, Head, Header
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.workflow.node import ROOT
 
@@ -15,14 +15,7 @@ def born(header: Header, *, node: int, group: str, priority: int) -> tuple[Head,
     If the header names an owner, the cursor is granted to it by the claim that is returned too.
     """
     cursor = Cursor(
-        scope=ROOT,
-        index=(),
-        node=node,
-        turns=(),
-        input=INPUT,
-        group=group,
-        priority=priority,
-        available_at=header.created_at,
+        ROOT, (), node, (), INPUT, group, priority, CursorState.READY, header.created_at
     )
-    head = Head(header=header, cursors={cursor.key: cursor}, inbox=[], arrived={})
+    head = Head(header, {cursor.key: cursor}, [], {})
     return head, None if header.owner is None else grant(head, cursor, header.owner)

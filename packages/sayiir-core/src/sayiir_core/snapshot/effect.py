@@ -117,7 +117,7 @@ Effect = Start | Record | Bind | Move | Retry | Sleep | AwaitSignal | Spawn | Ar
 """The closed union of effects."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Lease:
     """The constant half of a guard: which cursor, held by whom, under which fence."""
 

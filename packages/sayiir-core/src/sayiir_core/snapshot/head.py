@@ -51,7 +51,8 @@ class Lane(NamedTuple):
     group: str
 
 
-@dataclass(slots=True, kw_only=True)
+# Open to positional arguments, because every run pays for keywords.
+@dataclass(slots=True)
 class Cursor:
     """One point of execution.
 
@@ -181,7 +182,7 @@ class PendingSignal:
     received_at: datetime
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Head:
     """A header with its live cursors and what decisions about them need.
 

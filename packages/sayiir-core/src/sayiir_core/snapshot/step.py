@@ -62,7 +62,7 @@ class StepRecord:
     finished_at: datetime | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class StepRow:
     """A stored record, with who wrote it under which guard."""
 

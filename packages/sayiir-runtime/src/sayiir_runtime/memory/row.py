@@ -132,4 +132,4 @@ def copy_head(head: Head) -> Head:
     """Return a head that shares nothing mutable; the marks of arrivals stay in the store."""
     cursors = {key: cursor.copy() for key, cursor in head.cursors.items()}
     inbox = [replace(signal) for signal in head.inbox]
-    return Head(header=head.header.copy(), cursors=cursors, inbox=inbox, arrived={})
+    return Head(head.header.copy(), cursors, inbox, {})

@@ -13,9 +13,9 @@ from sayiir_core.ids import Index, SessionId
 from sayiir_core.snapshot.reference import Ref
 from sayiir_core.snapshot.step import ErrorRecord, StepRecord, StepRow, StepStatus, Verdict
 
-# Exact strings: a member of a StrEnum is work for the collector.
-SUCCEEDED: Final = str(StepStatus.SUCCEEDED.value)
-_STATUS: Final = {status: str(status.value) for status in StepStatus}
+_SUCCEEDED: Final = StepStatus.SUCCEEDED
+# An exact string: a member of a StrEnum is work for the collector.
+SUCCEEDED: Final = str(_SUCCEEDED.value)
 
 StoredStep = tuple[
     int,
@@ -42,7 +42,7 @@ def fold(record: StepRecord, session: SessionId, fence: int, seq: int) -> Stored
         record.node,
         record.turns,
         record.attempt,
-        _STATUS[record.status],
+        SUCCEEDED if record.status is _SUCCEEDED else str(record.status.value),
         record.output,
         record.source,
         None if record.verdict is None else str(record.verdict.value),

@@ -137,6 +137,11 @@ class Store:
         for cursor in applied.touched:
             self.refresh(run.tickets[cursor.key])
 
+    def retire(self, run: Run, key: Place) -> None:
+        """Make the indexes fit a run that has just completed at its last cursor."""
+        self._list_owner(run)
+        self._remove_ticket(run, key)
+
     def refresh(self, ticket: Ticket) -> None:
         """Make the indexes fit one cursor."""
         session = ticket.cursor.session
