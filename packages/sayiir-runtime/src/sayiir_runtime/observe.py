@@ -143,7 +143,21 @@ class _Lookup:
         depth = self._definition.scopes[node.scope].depth
         if len(selected) >= depth:
             return selected[:depth]
-        return self._results.last_turn(self._run_id, ordinal, selected) or selected
+        recorded = self._recorded(ordinal)
+        last = self._results.last_turn(self._run_id, recorded, selected)
+        return selected if last is None else last[:depth]
+
+    def _recorded(self, ordinal: int) -> int:
+        """Return the first node that leaves records where a node, maybe a composite, is entered."""
+        nodes, scopes = self._definition.nodes, self._definition.scopes
+        while True:
+            match nodes[ordinal]:
+                case ForkNode(next=join):
+                    ordinal = join
+                case RouteNode(key_scope=scope) | LoopNode(body=scope) | ChildNode(child=scope):
+                    ordinal = scopes[scope].first
+                case _:
+                    return ordinal
 
     def _step(self, node: Node, turns: Index, path: str) -> TaskResult:
         row = self._results.step(self._run_id, node.ordinal, turns)

@@ -136,7 +136,7 @@ class Attempt:
         key: str | None = None
         try:
             if node.loop is not None:
-                verdict, value = _read_verdict(node, value)
+                verdict, value = self._read_verdict(node.loop, value)
             elif node.is_key:
                 value = key = _read_key(node, value)
             payload = self.body.values.encode_output(value)
@@ -147,6 +147,18 @@ class Attempt:
         self.finished_at = self.clock()
         self.outcome = Succeeded(payload, verdict, key, self.started_at, self.finished_at)
         return self.outcome
+
+    def _read_verdict(self, loop: int, value: Any) -> tuple[Verdict, Any]:
+        result = LoopResult.from_value(value)
+        if result is None:
+            node = self.body.node
+            path = self.program.definition.nodes[loop].path
+            raise LoopResultError(
+                f"the last task of loop {path!r}, {node.id!r}, returned {type(value).__name__}; "
+                f"return LoopResult.again(value) or LoopResult.done(value)",
+                task_id=node.path,
+            )
+        return (Verdict.DONE if result.is_done else Verdict.AGAIN), result.value
 
     def fail(self, error: BaseException) -> Outcome:
         """Conclude a body that raised."""
@@ -179,18 +191,6 @@ class Attempt:
             finished_at=self.clock(),
         )
         return self.outcome
-
-
-def _read_verdict(node: TaskNode, value: Any) -> tuple[Verdict, Any]:
-    result = LoopResult.from_value(value)
-    if result is None:
-        loop = node.path.rpartition("/")[0]
-        raise LoopResultError(
-            f"the last task of loop {loop!r}, {node.id!r}, returned {type(value).__name__}; "
-            f"return LoopResult.again(value) or LoopResult.done(value)",
-            task_id=node.path,
-        )
-    return (Verdict.DONE if result.is_done else Verdict.AGAIN), result.value
 
 
 def _read_key(node: TaskNode, value: Any) -> str:

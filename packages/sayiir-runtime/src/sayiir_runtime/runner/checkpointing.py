@@ -78,7 +78,7 @@ class CheckpointingRunner:
         definition, ``TypeError`` for an input that the codec cannot store, ``BackendError``.
         """
         checked = check_instance_id(instance_id)
-        policy = ConflictPolicy(conflict_policy or ConflictPolicy.FAIL)
+        policy = ConflictPolicy(conflict_policy) if conflict_policy else ConflictPolicy.FAIL
         program = program_of(workflow, self._codec)
         payload = program.encode_input(input)
         self._keeper.save_definition(program.definition)
@@ -316,6 +316,7 @@ class CheckpointingRunner:
                 session=session,
                 instance_id=instance_id,
                 run_id=run_id,
+                drives=self._keeper.drives,
             )
             result = self._watched_drive(driver, head, claim, carry)
         except DriveStoppedError:

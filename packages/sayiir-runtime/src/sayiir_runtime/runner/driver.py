@@ -14,8 +14,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sayiir_core.engine.advance import advance
@@ -30,6 +30,7 @@ from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.bodiless import outcome_without_body
+from sayiir_runtime.runner.drives import Drives
 from sayiir_runtime.runner.hold import Hold
 from sayiir_runtime.runner.input import MISSING, Carry, InputReader
 from sayiir_runtime.runner.outlook import loss_of, next_due
@@ -41,7 +42,6 @@ POLL_SECONDS: Final = 0.25
 _BREATH_SECONDS: Final = 0.001
 
 
-@dataclass(slots=True, kw_only=True)
 class DriveResult:
     """How a drive ended.
 
@@ -49,10 +49,13 @@ class DriveResult:
     raised here, by the path of their task, the last one of each.
     """
 
-    completed: bool = False
-    output: Carry | None = None
-    lost: LostReason | None = None
-    errors: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
+    __slots__ = ("completed", "errors", "lost", "output")
+
+    def __init__(self) -> None:
+        self.completed = False
+        self.output: Carry | None = None
+        self.lost: LostReason | None = None
+        self.errors: dict[str, BaseException] = {}
 
 
 class Driver:
@@ -68,6 +71,7 @@ class Driver:
         instance_id: InstanceId,
         run_id: RunId,
         wait_for_delays: bool = False,
+        drives: Drives | None = None,
     ) -> None:
         self._backend = backend
         self._commit = backend.checkpoints.commit
@@ -79,6 +83,7 @@ class Driver:
         self._instance_id = instance_id
         self._run_id = run_id
         self._wait_for_delays = wait_for_delays
+        self._drives = drives
         self._inputs = InputReader(
             backend.results, program.codec, program.definition, instance_id, run_id
         )
@@ -354,10 +359,15 @@ class Driver:
 
     def _resync(self) -> None:
         """Give back what the store thinks is held here and is not."""
-        self._unclear = False
         held = [hold.claim.lease for hold in self._ready]
         held.extend(hold.claim.lease for hold, _ in self._running.values())
-        self._backend.sessions.reconcile(self._session, held, self._instance_id)
+        instance_id, sessions = self._instance_id, self._backend.sessions
+        reconcile = partial(sessions.reconcile, self._session, held, instance_id)
+        if self._drives is None:
+            reconcile()
+            self._unclear = False
+        else:
+            self._unclear = not self._drives.alone(instance_id, self._run_id, reconcile)
 
     # Looking for more.
 

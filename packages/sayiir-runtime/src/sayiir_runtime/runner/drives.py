@@ -51,6 +51,18 @@ class Drives:
             if not runs or (is_last and disown is not None):
                 self._settle(instance_id)
 
+    def alone(self, instance_id: InstanceId, run_id: RunId, act: Callable[[], None]) -> bool:
+        """Act unless another call drives, or is about to create, another run of the instance.
+
+        What acts on all that the session holds of an instance would act on that run as well.
+        Returns whether it was done.
+        """
+        with self._lock:
+            is_alone = self._runs[instance_id].keys() == {run_id}
+            if is_alone:
+                act()
+            return is_alone
+
     def give_back(self, instance_id: InstanceId, disown: Callable[[], None]) -> None:
         """Give an instance back to the store unless a call drives it, which will do that."""
         with self._lock:

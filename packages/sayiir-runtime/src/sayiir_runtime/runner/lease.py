@@ -163,8 +163,8 @@ class SessionKeeper:
                     return
                 renewed = time.monotonic()
                 self._tidy(backend, session)
-            except BackendError as error:
-                logger.warning("heartbeat of session %s failed, trying again: %s", session, error)
+            except Exception as error:  # noqa: BLE001 - nothing may end the lease of what runs
+                logger.warning("heartbeat of session %s failed, trying again: %r", session, error)
             del backend
 
     def _report_end(self, session: SessionId, silent_seconds: float) -> None:
@@ -211,9 +211,7 @@ class _Keepers:
         with self._lock:
             keeper = self._by_backend.get(backend)
             if keeper is None:
-                keeper = self._by_backend[backend] = SessionKeeper(
-                    backend, lookout=self._lookout
-                )
+                keeper = self._by_backend[backend] = SessionKeeper(backend, lookout=self._lookout)
             return keeper
 
     def close(self) -> None:

@@ -70,7 +70,12 @@ class Ownerships:
         """Release what an earlier call of this process, cut off from the store, has left."""
         try:
             if any(cursor.session == session for cursor in owned.cursors.values()):
-                self._backend.sessions.reconcile(session, [], owned.header.instance_id)
+                instance_id, sessions = owned.header.instance_id, self._backend.sessions
+                self._keeper.drives.alone(
+                    instance_id,
+                    owned.header.run_id,
+                    lambda: sessions.reconcile(session, [], instance_id),
+                )
         except BaseException:
             self.give_back(owned, session)
             raise
