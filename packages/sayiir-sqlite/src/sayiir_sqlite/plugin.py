@@ -7,7 +7,6 @@ from collections.abc import Callable
 from sayiir_core.errors import PluginError
 from sayiir_core.hookspecs import hookimpl
 from sayiir_core.ports.backend import Backend
-from sayiir_sqlite.backend import SQLiteBackend
 
 
 @hookimpl
@@ -18,6 +17,8 @@ def sayiir_backends() -> dict[str, Callable[[str], Backend]]:
 
 def open_url(url: str) -> Backend:
     """Return a backend for a URL; raises ``PluginError`` for one that cannot be read."""
+    from sayiir_sqlite.backend import SQLiteBackend
+
     try:
         return SQLiteBackend(url)
     except ValueError as error:
