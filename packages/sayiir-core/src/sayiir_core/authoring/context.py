@@ -6,6 +6,7 @@ right in threads, coroutines and child coroutines alike.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -167,11 +168,8 @@ def get_task_context() -> TaskContext | None:
     return _current.get()
 
 
-def set_task_context(context: TaskContext | None) -> Token[TaskContext | None]:
-    """Make a context the current one; for drivers. The token undoes it."""
-    return _current.set(context)
+set_task_context: Final[Callable[[TaskContext | None], Token[TaskContext | None]]] = _current.set
+"""Make a context the current one; for drivers. The token undoes it."""
 
-
-def reset_task_context(token: Token[TaskContext | None]) -> None:
-    """Undo a ``set_task_context`` of the same thread or coroutine."""
-    _current.reset(token)
+reset_task_context: Final[Callable[[Token[TaskContext | None]], None]] = _current.reset
+"""Undo a ``set_task_context`` of the same thread or coroutine."""

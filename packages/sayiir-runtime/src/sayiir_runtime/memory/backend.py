@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,8 +37,9 @@ class InMemoryBackend:
         aging_interval: timedelta = DEFAULT_AGING_INTERVAL,
     ) -> None:
         self.epoch = 0
-        self._clock = clock or SystemClock()
-        store = self._store = Store(self._clock, aging_interval)
+        clock = clock or SystemClock()
+        store = self._store = Store(clock, aging_interval)
+        self.now: Final[Callable[[], datetime]] = clock.now
         self.capabilities = Capabilities(durable=False, shared=False, never_blocks=True)
         self.instances = MemoryInstances(store)
         self.definitions = MemoryDefinitions(store)
@@ -48,10 +50,6 @@ class InMemoryBackend:
         self.signals = MemorySignals(store)
         self.control = MemoryControl(store)
         self.results = MemoryResults(store)
-
-    def now(self) -> datetime:
-        """Return the store's clock."""
-        return self._clock.now()
 
     def open(self) -> None:
         """Do nothing: there is nothing to connect to."""

@@ -91,8 +91,8 @@ class Store:
         self.runs[header.instance_id] = self.run_of[header.run_id] = run
         self.numbers.append(run.number)
         self.by_number[run.number] = run
-        for cursor in head.cursors.values():
-            run.tickets[cursor.key] = Ticket(run, cursor)
+        for key, cursor in head.cursors.items():
+            run.tickets[key] = Ticket(run, cursor)
         self.reindex(run)
         return run
 

@@ -17,7 +17,7 @@ from sayiir_core.ports.results import ResultStore
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.reference import JoinRef, Leaf, Ref, RoutedRef, encode_ref
 from sayiir_core.workflow.definition import Definition
-from sayiir_runtime.codec import PayloadCodec, TaskValues, is_scalar
+from sayiir_runtime.codec import SCALARS, PayloadCodec, TaskValues
 from sayiir_runtime.runner.program import TaskBody
 
 
@@ -37,7 +37,7 @@ class Carry:
     def __init__(self, leaf: Leaf, payload: bytes, value: Any) -> None:
         self.leaf = leaf
         self.payload = payload
-        self.scalar = value if is_scalar(value) else MISSING
+        self.scalar = value if type(value) in SCALARS else MISSING
 
     def plain(self, codec: PayloadCodec) -> Any:
         """Return the plain decoded value."""
