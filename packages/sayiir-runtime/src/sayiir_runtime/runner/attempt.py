@@ -28,7 +28,7 @@ from sayiir_core.snapshot.step import ErrorRecord, Verdict
 from sayiir_core.workflow.node import TaskNode
 from sayiir_runtime.runner.describe import describe
 from sayiir_runtime.runner.input import MISSING
-from sayiir_runtime.runner.program import Program
+from sayiir_runtime.runner.program import Program, TaskBody
 
 NEVER_RETRIED: Final = (InvalidValueError, EncodeError, DeserializationError, LoopResultError)
 """What would fail again: the same input, the same output, the same code."""
@@ -60,13 +60,14 @@ class Attempt:
     def __init__(
         self,
         program: Program,
+        body: TaskBody,
         claim: Claim,
         value: Any,
         clock: Callable[[], datetime],
     ) -> None:
         self.program = program
         self.claim = claim
-        self.body = program.body(claim.cursor.node)
+        self.body = body
         self.value = value
         self.clock = clock
         self.is_set = False

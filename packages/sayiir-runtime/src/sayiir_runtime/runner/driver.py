@@ -34,7 +34,7 @@ from sayiir_runtime.runner.drives import Drives
 from sayiir_runtime.runner.hold import Hold
 from sayiir_runtime.runner.input import MISSING, Carry, InputReader
 from sayiir_runtime.runner.outlook import loss_of, next_due
-from sayiir_runtime.runner.program import Program
+from sayiir_runtime.runner.program import Program, TaskBody
 
 logger = logging.getLogger("sayiir.runner")
 
@@ -113,7 +113,7 @@ class Driver:
             self._ready.append(Hold(claim, carry))
         if failed is not None:
             hold = self._ready.popleft()
-            attempt = Attempt(self._program, hold.claim, MISSING, self._now)
+            attempt = Attempt(self._program, self._body(hold), hold.claim, MISSING, self._now)
             self._settle([hold], [attempt.fail(failed)], [attempt])
         result = self._result
         while result.lost is None and not result.completed:
@@ -145,11 +145,11 @@ class Driver:
                 self._settle([hold], [outcome])
                 if type(outcome) is Started:
                     self._ready.rotate(1)
-            elif len(self._ready) == 1 and not self._running and self._is_inline(hold):
+            elif len(self._ready) == 1 and not self._running and self._body(hold).inline:
                 self._ready.popleft()
                 self._run_chain(hold)
                 self.inline = None
-            elif self._bodies.has_room(self._is_async(hold)):
+            elif self._bodies.has_room(self._body(hold).is_async):
                 self._ready.popleft()
                 self._start_body(hold)
             else:
@@ -162,21 +162,18 @@ class Driver:
         running = next(iter(self._running.values()), None)
         return running is not None and bool(hold.suspicion or running[0].suspicion)
 
-    def _is_inline(self, hold: Hold) -> bool:
-        return self._program.body(hold.claim.cursor.node).inline
+    def _body(self, hold: Hold) -> TaskBody:
+        return self._program.body(hold.claim.cursor.node)
 
-    def _is_async(self, hold: Hold) -> bool:
-        return self._program.body(hold.claim.cursor.node).is_async
-
-    def _attempt(self, hold: Hold) -> Attempt | None:
+    def _attempt(self, hold: Hold, body: TaskBody) -> Attempt | None:
         """Prepare an attempt; None if its input cannot be decoded, which is settled here."""
-        attempt = Attempt(self._program, hold.claim, MISSING, self._now)
+        attempt = Attempt(self._program, body, hold.claim, MISSING, self._now)
         try:
-            if attempt.body.takes_value:
-                attempt.value = self._inputs.read(hold.claim, hold.carry, attempt.body)
+            if body.takes_value:
+                attempt.value = self._inputs.read(hold.claim, hold.carry, body)
         except self._inputs.refused as error:
             self._settle([hold], [attempt.fail(error)])
-            self._result.errors[attempt.body.node.path] = error
+            self._result.errors[body.node.path] = error
             return None
         return attempt
 
@@ -184,10 +181,10 @@ class Driver:
         """Run bodies in this thread for as long as one cursor is all there is to do."""
         claim, definition, program = hold.claim, self._definition, self._program
         cursor = claim.cursor
+        body = program.body(cursor.node)
         now = self._now()
-        going = True
-        while going and not self._bodies.stopped:
-            attempt = self._attempt(hold)
+        while not self._bodies.stopped:
+            attempt = self._attempt(hold, body)
             if attempt is None:
                 return
             self.inline = attempt
@@ -202,11 +199,12 @@ class Driver:
             if answer is not COMMITTED:
                 self._take_answer(hold, checkpoint, answer, carry, now)
                 return
-            going = follow(cursor, checkpoint, now)
-            hold.carry = carry
-            if not going:
+            if not follow(cursor, checkpoint, now):
                 self._note_rest(checkpoint, carry)
-            elif not program.body(cursor.node).inline:
+                return
+            hold.carry = carry
+            body = program.body(cursor.node)
+            if not body.inline:
                 self._ready.append(hold)
                 return
 
@@ -217,7 +215,7 @@ class Driver:
         self._settle([hold], [attempt.outcome], [attempt])
 
     def _start_body(self, hold: Hold) -> None:
-        attempt = self._attempt(hold)
+        attempt = self._attempt(hold, self._body(hold))
         if attempt is not None:
             self._running[hold.claim.lease.key] = (hold, attempt)
             self._bodies.start(attempt)
