@@ -140,6 +140,10 @@ class BackendError(WorkflowError):
         self.transient = transient
 
 
+class RefusedRowError(BackendError):
+    """Report what a store refuses and would refuse again, such as a value above its limit."""
+
+
 class InstanceNotFoundError(BackendError):
     """Report that no instance has this id in this store."""
 

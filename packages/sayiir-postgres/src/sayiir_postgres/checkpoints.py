@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sayiir_core.errors import BackendError
+from sayiir_core.errors import BackendError, RefusedRowError
 from sayiir_core.snapshot.answer import COMMITTED, Answer
 from sayiir_core.snapshot.effect import Checkpoint, Record
 from sayiir_postgres.batch import commit_batch
@@ -98,7 +98,7 @@ class PostgresCheckpoints:
         if size <= self._max_payload_bytes:
             return False
         refused.append(
-            BackendError(
+            RefusedRowError(
                 f"an output of instance {checkpoint.lease.instance_id!r} has {size} bytes, more "
                 f"than max_payload_bytes={self._max_payload_bytes}; store it elsewhere and pass "
                 f"its name, or raise the limit",

@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from sayiir_core.errors import BackendError
+from sayiir_core.errors import BackendError, RefusedRowError
 
 DriverError = (sqlite3.DatabaseError, OverflowError, UnicodeEncodeError)
 """What the driver raises, also for values that it cannot bind."""
 
 
-class BadRowError(BackendError):
+class BadRowError(RefusedRowError):
     """Report a row that the store refuses; the same row will be refused again."""
 
 

@@ -29,7 +29,8 @@ from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
-from sayiir_runtime.runner.driver import Driver, DriveResult
+from sayiir_runtime.runner.drive_result import DriveResult
+from sayiir_runtime.runner.driver import Driver
 from sayiir_runtime.runner.input import Carry
 from sayiir_runtime.runner.lease import SessionKeeper, keeper_of
 from sayiir_runtime.runner.outlook import is_at_rest

@@ -20,42 +20,29 @@ from typing import Final
 
 from sayiir_core.engine.advance import advance
 from sayiir_core.engine.outcome import Outcome, Started, Succeeded
+from sayiir_core.errors import RefusedRowError
 from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim, Lost, LostReason
-from sayiir_core.snapshot.apply import follow
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Retry, Sleep
 from sayiir_core.snapshot.head import CursorKey, InstanceState
+from sayiir_core.snapshot.motion import follow
 from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.bodiless import outcome_without_body
+from sayiir_runtime.runner.drive_result import DriveResult
 from sayiir_runtime.runner.drives import Drives
 from sayiir_runtime.runner.hold import Hold
 from sayiir_runtime.runner.input import MISSING, Carry, InputReader
 from sayiir_runtime.runner.outlook import loss_of, next_due
 from sayiir_runtime.runner.program import Program, TaskBody
+from sayiir_runtime.runner.refusal import commit_each
 
 logger = logging.getLogger("sayiir.runner")
 
 POLL_SECONDS: Final = 0.25
 _BREATH_SECONDS: Final = 0.001
-
-
-class DriveResult:
-    """How a drive ended.
-
-    ``output`` is set if this drive completed the run. ``errors`` are the exceptions that bodies
-    raised here, by the path of their task, the last one of each.
-    """
-
-    __slots__ = ("completed", "errors", "lost", "output")
-
-    def __init__(self) -> None:
-        self.completed = False
-        self.output: Carry | None = None
-        self.lost: LostReason | None = None
-        self.errors: dict[str, BaseException] = {}
 
 
 class Driver:
@@ -195,7 +182,11 @@ class Driver:
             now = attempt.finished_at
             checkpoint = advance(definition, claim, outcome, now=now)
             carry = Carry(StepRef(cursor.node, cursor.turns), outcome.output, attempt.result)
-            answer = self._commit((checkpoint,))[0]
+            try:
+                answer = self._commit((checkpoint,))[0]
+            except RefusedRowError:
+                self._settle([hold], [outcome], [attempt])
+                return
             if answer is not COMMITTED:
                 self._take_answer(hold, checkpoint, answer, carry, now)
                 return
@@ -284,7 +275,10 @@ class Driver:
             advance(definition, hold.claim, outcome, now=now)
             for hold, outcome in zip(holds, outcomes, strict=True)
         ]
-        answers = self._commit(batch)
+        try:
+            answers = self._commit(batch)
+        except RefusedRowError:
+            answers = commit_each(self._commit, definition, holds, outcomes, batch, now)
         for position, hold in enumerate(holds):
             attempt = attempts[position] if attempts else None
             if attempt is not None and attempt.error is not None:

@@ -22,7 +22,8 @@ from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.bodies import BodyRunner
-from sayiir_runtime.runner.driver import Driver, DriveResult
+from sayiir_runtime.runner.drive_result import DriveResult
+from sayiir_runtime.runner.driver import Driver
 from sayiir_runtime.runner.lease import CLAIM_TTL
 from sayiir_runtime.runner.program import Program, program_of
 from sayiir_runtime.runner.straight import INSTANCE_ID, Straight
