@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 from sayiir_core.ids import InstanceId, RunId, SessionId, WorkflowId
 from sayiir_core.snapshot.answer import HELD
-from sayiir_core.snapshot.apply import apply, grant
+from sayiir_core.snapshot.apply import apply
 from sayiir_core.snapshot.birth import born
 from sayiir_core.snapshot.control import bereave, pause, unpause
 from sayiir_core.snapshot.effect import Checkpoint, Start
 from sayiir_core.snapshot.head import Header
+from sayiir_core.snapshot.motion import grant
 from sayiir_core.workflow.definition import DefinitionIdentity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

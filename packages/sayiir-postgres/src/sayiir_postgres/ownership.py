@@ -7,8 +7,8 @@ from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.apply import grant
 from sayiir_core.snapshot.head import Head
+from sayiir_core.snapshot.motion import grant
 from sayiir_postgres.claims import fill_inputs, session_ended
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database

@@ -9,9 +9,9 @@ from typing import Final
 from sayiir_core.ids import SessionId, pack_index
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.apply import grant
 from sayiir_core.snapshot.effect import Lease
 from sayiir_core.snapshot.head import Cursor, Lane
+from sayiir_core.snapshot.motion import grant
 from sayiir_sqlite.clock import StoreClock, span_micros
 from sayiir_sqlite.connection import Handle, Row
 from sayiir_sqlite.database import Database

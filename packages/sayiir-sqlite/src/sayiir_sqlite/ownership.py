@@ -8,7 +8,7 @@ from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.apply import grant
+from sayiir_core.snapshot.motion import grant
 from sayiir_sqlite.clock import StoreClock, to_micros
 from sayiir_sqlite.database import Database
 from sayiir_sqlite.heads import (

@@ -18,9 +18,9 @@ from sayiir_core.keyvalue.record import Records
 from sayiir_core.keyvalue.session import require_live
 from sayiir_core.ports.clock import Clock
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.apply import grant
 from sayiir_core.snapshot.effect import Lease
 from sayiir_core.snapshot.head import Cursor, Head, Lane
+from sayiir_core.snapshot.motion import grant
 from sayiir_core.snapshot.reference import InputRef, SignalRef, StepRef
 
 _INPUT_LIMIT: Final = 64 * 1024

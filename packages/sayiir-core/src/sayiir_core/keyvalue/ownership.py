@@ -14,8 +14,8 @@ from sayiir_core.ports.clock import Clock
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.apply import grant
 from sayiir_core.snapshot.head import Head
+from sayiir_core.snapshot.motion import grant
 
 
 class KeyValueOwnership:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.apply import grant
 from sayiir_core.snapshot.head import Cursor, CursorState, Head, Header
+from sayiir_core.snapshot.motion import grant
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.workflow.node import ROOT
 

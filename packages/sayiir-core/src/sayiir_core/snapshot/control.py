@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from sayiir_core.errors import InstanceStateError
 from sayiir_core.ids import SessionId
-from sayiir_core.snapshot.apply import deliver, hold
 from sayiir_core.snapshot.head import (
     Cursor,
     CursorState,
@@ -21,6 +20,7 @@ from sayiir_core.snapshot.head import (
     Lane,
     PendingSignal,
 )
+from sayiir_core.snapshot.motion import deliver, hold
 from sayiir_core.snapshot.status import status_of
 
 

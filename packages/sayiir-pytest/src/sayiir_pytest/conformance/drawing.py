@@ -17,7 +17,6 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from sayiir_core.ids import RunId
-from sayiir_core.snapshot.apply import follow
 from sayiir_core.snapshot.effect import (
     Arrive,
     AwaitSignal,
@@ -36,6 +35,7 @@ from sayiir_core.snapshot.effect import (
     Start,
 )
 from sayiir_core.snapshot.head import Cursor, CursorKey, CursorState
+from sayiir_core.snapshot.motion import follow
 from sayiir_core.snapshot.reference import INPUT, JoinRef, Ref, RoutedRef, StepRef
 from sayiir_core.snapshot.step import StepRecord, StepStatus
 from sayiir_core.workflow.node import END, ROOT

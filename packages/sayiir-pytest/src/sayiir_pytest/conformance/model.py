@@ -14,10 +14,11 @@ from sayiir_core.ports.clock import Clock
 from sayiir_core.ports.instances import Created, Exists, NewInstance
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Answer, Claim, Lost, LostReason
-from sayiir_core.snapshot.apply import apply, grant
+from sayiir_core.snapshot.apply import apply
 from sayiir_core.snapshot.birth import born
 from sayiir_core.snapshot.effect import Checkpoint, Lease
 from sayiir_core.snapshot.head import Cursor, CursorKey, Head, Header, Lane, PendingSignal
+from sayiir_core.snapshot.motion import grant
 from sayiir_core.snapshot.reference import Ref
 from sayiir_core.snapshot.step import StepRow
 

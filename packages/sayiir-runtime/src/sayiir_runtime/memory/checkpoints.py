@@ -13,8 +13,9 @@ from typing import Final
 
 from sayiir_core.ids import SessionId
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Lost, LostReason
-from sayiir_core.snapshot.apply import apply, complete, place
+from sayiir_core.snapshot.apply import apply
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Move, Record
+from sayiir_core.snapshot.motion import complete, place
 from sayiir_core.snapshot.step import StepStatus
 from sayiir_runtime.memory.row import Run
 from sayiir_runtime.memory.step import fold

@@ -13,8 +13,9 @@ from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.clock import Clock
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.apply import Applied, grant
+from sayiir_core.snapshot.apply import Applied
 from sayiir_core.snapshot.head import Head
+from sayiir_core.snapshot.motion import grant
 from sayiir_core.snapshot.reference import InputRef, Leaf, SignalRef, StepRef
 from sayiir_core.workflow.definition import Definition, DefinitionIdentity
 from sayiir_runtime.memory.queue import ClaimQueue

@@ -24,9 +24,9 @@ from sayiir_core.errors import RefusedRowError
 from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim, Lost, LostReason
-from sayiir_core.snapshot.apply import follow
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Retry, Sleep
 from sayiir_core.snapshot.head import CursorKey, InstanceState
+from sayiir_core.snapshot.motion import follow
 from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
