@@ -34,7 +34,9 @@ def test_a_missing_optional_part_names_the_extra_to_install() -> None:
         "    print(error)\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
 
     assert "pip install 'sayiir[postgres]'" in done.stdout
 
@@ -47,7 +49,9 @@ def test_importing_the_facade_loads_no_database_driver_and_no_pydantic() -> None
         "if m in sys.modules])\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
 
     assert "sqlite3" not in done.stdout
     assert "psycopg" not in done.stdout

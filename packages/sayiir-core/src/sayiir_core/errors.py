@@ -37,12 +37,12 @@ class DefinitionErrors(  # noqa: N818 - the plural is the point
 ):
     """Report every problem that ``build()`` found, each as a ``DefinitionError``."""
 
-    def __new__(cls, message: str, problems: Sequence[DefinitionError]) -> Self:
+    def __new__(cls, message: str, problems: Sequence[DefinitionError], /) -> Self:
         """List the problems in the text, where also those who catch ``ValueError`` see them."""
         listed = "\n".join(f"  - {problem}" for problem in problems)
         return super().__new__(cls, f"{message}\n{listed}", problems)
 
-    def __init__(self, message: str, _problems: Sequence[DefinitionError]) -> None:
+    def __init__(self, message: str, _problems: Sequence[DefinitionError], /) -> None:
         self._plain_message = message
 
     def derive(self, excs: Sequence[Any]) -> DefinitionErrors:  # type: ignore[override]
