@@ -56,3 +56,18 @@ def test_importing_the_facade_loads_no_database_driver_and_no_pydantic() -> None
     assert "sqlite3" not in done.stdout
     assert "psycopg" not in done.stdout
     assert "pydantic" not in done.stdout
+
+
+def test_importing_the_facade_looks_for_no_plugins() -> None:
+    """Searching the environment is slow, and only opening a backend by its URL needs it."""
+    program = (
+        "import sys, sayiir\n"
+        "found = {'importlib.metadata', 'pluggy'} & set(sys.modules)\n"
+        "print(sorted(found), sayiir.open_backend('memory://').capabilities is not None)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[] True\n"

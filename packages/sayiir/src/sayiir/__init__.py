@@ -56,7 +56,6 @@ from sayiir_runtime.api import (
 )
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.operations import Operations
-from sayiir_runtime.plugins import open_backend
 from sayiir_runtime.runner.checkpointing import CheckpointingRunner
 from sayiir_runtime.runner.inprocess import InProcessRunner
 from sayiir_runtime.status import WorkflowStatus
@@ -64,6 +63,7 @@ from sayiir_runtime.status import WorkflowStatus
 if TYPE_CHECKING:
     # Not in __all__: a star import must not need an optional part.
     from sayiir_postgres import PostgresBackend as PostgresBackend
+    from sayiir_runtime.plugins import open_backend
     from sayiir_sqlite import SQLiteBackend
 
 __version__: Final = "0.1.0"
@@ -71,8 +71,9 @@ __version__: Final = "0.1.0"
 _LAZY: Final = {
     "SQLiteBackend": ("sayiir_sqlite", None),
     "PostgresBackend": ("sayiir_postgres", "postgres"),
+    "open_backend": ("sayiir_runtime.plugins", None),
 }
-"""Names of optional parts: the module that has them, and the extra that installs it."""
+"""Names that cost much to load or may be missing: the module, and the extra that installs it."""
 
 
 def __getattr__(name: str) -> Any:
