@@ -211,6 +211,19 @@ def test_case_34_what_follows_a_loop_receives_the_plain_value(drive, body):
     assert 30 == drive(Flow("f").loop(body).then(ten).build(), 0)
 
 
+@pytest.mark.parametrize("wrap", [lambda r: r, lambda r: {"nested": [r]}], ids=["bare", "nested"])
+def test_a_loop_result_outside_of_a_loop_fails_the_task_and_names_the_remedy(backend, iid, wrap):
+    """It is not stored as the dataclass that it is: the author wanted a loop."""
+
+    def stray(value):
+        return wrap(LoopResult.again(value))
+
+    status = run_durable_workflow(Flow("f").then(stray).build(), iid, 1, backend)
+
+    assert ("failed", "stray") == (status.status, status.failed_task)
+    assert ".loop(fn)" in (status.error or "")
+
+
 def test_case_34_a_dict_that_only_looks_like_one_is_a_plain_value(drive):
     """More keys than two, or another word, is no ``LoopResult``."""
     for value in ({"_loop": "done", "value": 1, "more": 2}, {"_loop": "stop", "value": 1}):

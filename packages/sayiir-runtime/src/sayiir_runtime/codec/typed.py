@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Final
 
+from sayiir_core.authoring.loop_result import LoopResult
 from sayiir_core.errors import EncodeError, InvalidValueError
 from sayiir_core.ports.codec import ValueForm
 from sayiir_runtime.codec.annotation import is_plain
@@ -18,6 +19,12 @@ from sayiir_runtime.codec.value import MAX_DEPTH
 _NEEDS_PYDANTIC: Final = (
     "needs pydantic 2.11 or newer: install sayiir[pydantic], or annotate a plain JSON type"
 )
+
+_MISPLACED: Final = (
+    "$: LoopResult is only for the last task of a loop's body; call that task by .loop(fn), or "
+    "return the plain value"
+)
+"""Otherwise it would be stored like any dataclass, and nobody told that no loop ran."""
 
 
 class Forms:
@@ -51,6 +58,8 @@ class Forms:
     def _replaced(self, value: Any, depth: int) -> tuple[Any, int]:
         kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
         if hasattr(kind, "__pydantic_serializer__") or dataclasses.is_dataclass(kind):
+            if kind is LoopResult:
+                raise EncodeError(_MISPLACED)
             form = self.of(kind)
             return (value, 0) if form is None else (form.dump(value), 1)
         if depth == MAX_DEPTH:
