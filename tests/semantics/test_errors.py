@@ -245,7 +245,7 @@ def test_case_25_an_unknown_instance_is_a_backend_error(backend, iid, call):
 
 def test_case_25_a_bad_policy_is_a_value_error(backend, iid):
     """An unknown conflict policy is refused before anything is stored."""
-    with pytest.raises(ValueError, match=r"whatever"):
+    with pytest.raises(ValueError, match=r"'use_existing'.*not 'whatever'"):
         run_durable_workflow(Flow("f").then(keep).build(), iid, 1, backend, "whatever")
 
     with pytest.raises(InstanceNotFoundError):
@@ -262,6 +262,25 @@ def test_case_25_a_wrong_backend_is_a_type_error(wrong):
     ):
         with pytest.raises(TypeError, match=r"open_backend"):
             call()
+
+
+def test_a_flow_that_was_not_built_is_a_type_error_that_says_so(backend, iid):
+    """Forgetting ``build()`` is told as such by whatever runs workflows."""
+    flow = Flow("f").then(keep)
+    for call in (
+        lambda: sayiir.run_workflow(flow, 1),
+        lambda: run_durable_workflow(flow, iid, 1, backend),
+        lambda: resume_workflow(flow, iid, backend),
+        lambda: sayiir.retry_workflow(flow, iid, backend),
+    ):
+        with pytest.raises(TypeError, match=r"build\(\) returns, not Flow"):
+            call()
+
+
+def test_a_signal_payload_that_cannot_be_stored_is_refused_with_both_names(backend, iid):
+    """The error names the signal, the instance and the place in the value."""
+    with pytest.raises(sayiir.EncodeError, match=rf"'approval'.*'{iid}'.*\$\.by: object"):
+        sayiir.send_signal(iid, "approval", {"by": object()}, backend)
 
 
 ANY_OPERATION = {

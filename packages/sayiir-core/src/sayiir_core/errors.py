@@ -149,14 +149,14 @@ class InstanceNotFoundError(BackendError):
 
     def __init__(self, instance_id: str) -> None:
         super().__init__(
-            f"no instance {instance_id!r} in this store; start it with run or submit, or check "
-            f"that the same backend is used",
+            f"no instance {instance_id!r} in this store; start it with run_durable_workflow, or "
+            f"check that the same backend is used",
             instance_id=instance_id,
         )
 
 
 class InstanceStateError(BackendError):
-    """Report that the instance's state forbids the operation (SEMANTICS, "State × operation")."""
+    """Report that the instance's state forbids the operation."""
 
     def __init__(self, instance_id: str, *, operation: str, status: str) -> None:
         super().__init__(

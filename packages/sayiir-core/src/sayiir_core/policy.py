@@ -31,6 +31,11 @@ class ConflictPolicy(StrEnum):
     USE_EXISTING = "use_existing"
     TERMINATE_EXISTING = "terminate_existing"
 
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        words = ", ".join(repr(policy.value) for policy in cls)
+        raise ValueError(f"conflict_policy must be one of {words}, not {value!r}")
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class RetryPolicy:

@@ -38,7 +38,7 @@ def run_workflow(
     raises ``WorkflowError`` if it fails or parks.
     """
     if instance_id is None:
-        return InProcessRunner().run(workflow, input_data)
+        return InProcessRunner().run(_built(workflow), input_data)
     status = run_durable_workflow(workflow, instance_id, input_data, backend, conflict_policy)
     return cast("Out", _output_of(status))
 
@@ -55,7 +55,9 @@ async def run_workflow_async(
     if instance_id is None:
         runner = InProcessRunner(loop=asyncio.get_running_loop())
         return await call_in_thread(
-            lambda: runner.run(workflow, input_data), name="sayiir-run", on_cancel=runner.stop
+            lambda: runner.run(_built(workflow), input_data),
+            name="sayiir-run",
+            on_cancel=runner.stop,
         )
     status = await run_durable_workflow_async(
         workflow, instance_id, input_data, backend, conflict_policy
@@ -76,7 +78,7 @@ def run_durable_workflow(
     memory store is used for this call.
     """
     runner = CheckpointingRunner(_checked(backend))
-    return runner.run(workflow, instance_id, input_data, conflict_policy=conflict_policy)
+    return runner.run(_built(workflow), instance_id, input_data, conflict_policy=conflict_policy)
 
 
 async def run_durable_workflow_async(
@@ -89,7 +91,9 @@ async def run_durable_workflow_async(
     """Run like ``run_durable_workflow`` without blocking the loop, on which async tasks run."""
     runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
     return await call_in_thread(
-        lambda: runner.run(workflow, instance_id, input_data, conflict_policy=conflict_policy),
+        lambda: runner.run(
+            _built(workflow), instance_id, input_data, conflict_policy=conflict_policy
+        ),
         name=f"sayiir-run-{instance_id}",
         on_cancel=runner.stop,
     )
@@ -103,7 +107,7 @@ def resume_workflow(
     wait: Duration | None = None,
 ) -> WorkflowStatus:
     """Continue an instance where it is; see ``CheckpointingRunner.resume``."""
-    return CheckpointingRunner(_checked(backend)).resume(workflow, instance_id, wait=wait)
+    return CheckpointingRunner(_checked(backend)).resume(_built(workflow), instance_id, wait=wait)
 
 
 async def resume_workflow_async(
@@ -116,7 +120,7 @@ async def resume_workflow_async(
     """Continue like ``resume_workflow`` without blocking the loop."""
     runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
     return await call_in_thread(
-        lambda: runner.resume(workflow, instance_id, wait=wait),
+        lambda: runner.resume(_built(workflow), instance_id, wait=wait),
         name=f"sayiir-run-{instance_id}",
         on_cancel=runner.stop,
     )
@@ -126,7 +130,7 @@ def retry_workflow(
     workflow: Workflow[Any, Any], instance_id: str, backend: Backend
 ) -> WorkflowStatus:
     """Continue a failed instance from the failed node, with fresh attempts."""
-    return CheckpointingRunner(_checked(backend)).retry(workflow, instance_id)
+    return CheckpointingRunner(_checked(backend)).retry(_built(workflow), instance_id)
 
 
 async def retry_workflow_async(
@@ -135,7 +139,7 @@ async def retry_workflow_async(
     """Continue like ``retry_workflow`` without blocking the loop."""
     runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
     return await call_in_thread(
-        lambda: runner.retry(workflow, instance_id),
+        lambda: runner.retry(_built(workflow), instance_id),
         name=f"sayiir-run-{instance_id}",
         on_cancel=runner.stop,
     )
@@ -201,6 +205,14 @@ async def send_signal_async(
     await call_store(
         _checked(backend), lambda: send_signal(instance_id, signal_name, payload, backend)
     )
+
+
+def _built(workflow: Workflow[In, Out]) -> Workflow[In, Out]:
+    if not isinstance(workflow, Workflow):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f"workflow must be what Flow(...).build() returns, not {type(workflow).__name__}"
+        )
+    return workflow
 
 
 def _checked(backend: Backend | None) -> Backend:

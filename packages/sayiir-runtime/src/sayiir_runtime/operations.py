@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sayiir_core.errors import EncodeError
 from sayiir_core.ids import check_instance_id, check_name, sanitize_text
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.results import StepPage
@@ -44,8 +45,14 @@ class Operations:
     def send_signal(self, instance_id: str, name: str, payload: Any) -> int:
         """Send a signal and return its number in the inbox of the instance id."""
         checked = check_instance_id(instance_id)
-        encoded = self._codec.encode(payload)
-        return self._backend.signals.send(checked, check_name(name, "signal name"), encoded)
+        signal = check_name(name, "signal name")
+        try:
+            encoded = self._codec.encode(payload)
+        except EncodeError as error:
+            raise EncodeError(
+                f"the payload of signal {signal!r} to instance {checked!r}: {error}"
+            ) from error
+        return self._backend.signals.send(checked, signal, encoded)
 
     def status(self, instance_id: str) -> WorkflowStatus:
         """Return what an instance does; raises ``InstanceNotFoundError``."""
