@@ -6,12 +6,14 @@ import json
 import os
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from sayiir_core.ids import SessionId
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_sqlite import SQLiteBackend
@@ -142,6 +144,11 @@ def test_a_child_that_outlives_its_parent_does_not_keep_its_session(
     held_by = parent.stdout.readline().strip()
     parent.wait()
 
-    reaped = now_rig.backend.sessions.reap(now_rig.session())
+    # The child may not have had its first turn yet: it closes the lock as soon as it runs.
+    deadline = time.monotonic() + 10
+    reaper = now_rig.session()
+    reaped: list[SessionId] = []
+    while not reaped and time.monotonic() < deadline:
+        reaped = now_rig.backend.sessions.reap(reaper)
 
     assert [held_by] == reaped
