@@ -155,12 +155,21 @@ class InstanceNotFoundError(BackendError):
         )
 
 
+_REMEDIES = {
+    "cancel": "only what has not ended can be cancelled",
+    "pause": "only what runs or waits can be paused",
+    "unpause": "only what is paused can be unpaused; resume goes on with anything else",
+    "retry": "only a failed instance whose last task has ended can be retried",
+}
+
+
 class InstanceStateError(BackendError):
     """Report that the instance's state forbids the operation."""
 
     def __init__(self, instance_id: str, *, operation: str, status: str) -> None:
         super().__init__(
-            f"cannot {operation} instance {instance_id!r}: it is {status}", instance_id=instance_id
+            f"cannot {operation} instance {instance_id!r}: it is {status}; {_REMEDIES[operation]}",
+            instance_id=instance_id,
         )
         self.operation = operation
         self.status = status

@@ -75,7 +75,9 @@ class Observer:
         """Return the status of a head that was just loaded."""
         header = head.header
         output: Any = None
-        definition = definition or self._definition(head)
+        if definition is None and header.state is InstanceState.RUNNING:
+            # Only what is parked has nodes to name.
+            definition = self._definition(head)
         if header.state is InstanceState.COMPLETED and header.output is not None:
             output = self._reader(head, definition).value(header.output)
         return describe_status(head, definition, now=self._backend.now(), output=output)

@@ -176,4 +176,6 @@ def _release_hold(head: Head) -> list[Cursor]:
 def _require(head: Head, operation: str, *allowed: InstanceState) -> None:
     header = head.header
     if header.state not in allowed:
-        raise InstanceStateError(header.instance_id, operation=operation, status=header.state.value)
+        raise InstanceStateError(
+            header.instance_id, operation=operation, status=status_of(head).value
+        )
