@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import struct
-from typing import NewType
+from typing import NamedTuple, NewType
 
 InstanceId = NewType("InstanceId", str)
 RunId = NewType("RunId", str)
 WorkflowId = NewType("WorkflowId", str)
 SessionId = NewType("SessionId", str)
+
+
+class RunKey(NamedTuple):
+    """Name one run of an instance: a later run of the same id has another key."""
+
+    instance_id: InstanceId
+    run_id: RunId
+
 
 Index = tuple[int, ...]
 """One number per enclosing loop turn, outermost first; its length is static per node."""

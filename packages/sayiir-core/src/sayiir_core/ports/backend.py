@@ -15,6 +15,7 @@ from sayiir_core.ports.ownership import OwnershipStore
 from sayiir_core.ports.results import ResultStore
 from sayiir_core.ports.sessions import SessionStore
 from sayiir_core.ports.signals import SignalStore
+from sayiir_core.ports.wakeup import Wakeup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,11 @@ class Backend(Protocol):
     @property
     def results(self) -> ResultStore:
         """Read payloads and records."""
+        ...
+
+    @property
+    def wakeup(self) -> Wakeup | None:
+        """Hint at new work, None if the store has no way to."""
         ...
 
     @property

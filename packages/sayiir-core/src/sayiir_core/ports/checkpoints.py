@@ -18,7 +18,8 @@ class CheckpointStore(Protocol):
         Each is atomic and durable when answered. The batch equals its checkpoints applied one by
         one in list order; concurrent batches equal some serial order. A guard that does not hold,
         or whose session has ended, changes nothing and answers ``Lost``. A repeated checkpoint
-        answers ``Committed(replayed=True)``. A bad row (a payload over the store's limit) fails
-        alone. Raises ``BackendError``; after a transient one the caller repeats the batch.
+        answers ``Committed(replayed=True)``. A checkpoint with a row that the
+        store can never hold (a payload over its limit) changes nothing and answers ``Refused``;
+        the others are stored. Raises ``BackendError``; the caller repeats the batch.
         """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sayiir_core.ids import SessionId
@@ -14,14 +15,28 @@ from sayiir_core.snapshot.head import Lane
 class ClaimStore(Protocol):
     """Hand out cursors of runs that nobody owns."""
 
+    @property
+    def aging_interval(self) -> timedelta:
+        """Return how much waiting one step of priority is worth."""
+        ...
+
     def claim(
         self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
     ) -> list[Claim]:
         """Claim up to ``limit`` due cursors of these lanes, each under a new fence.
 
         Best first by ``available_at + priority × aging interval``. Held, claimed and owned
-        cursors are never given. ``claim_no`` names the call, so that an unclear answer can be
+        cursors are never given, nor one that avoids this session (``Cursor.avoids``) while another
+        live session serves its lane. ``claim_no`` names the call, so that an unclear answer can be
         given back by ``release_claim``. Raises ``SessionEndedError`` if the session has ended.
+        """
+        ...
+
+    def next_due(self, lanes: Collection[Lane]) -> datetime | None:
+        """Return when the first cursor of these lanes that nobody holds is due, None if none is.
+
+        The answer may lie in the past. Without a change of the store no claim finds anything
+        before it.
         """
         ...
 

@@ -56,7 +56,8 @@ class Exists:
 class InstanceQuery:
     """What to list: every given condition must hold.
 
-    ``state`` is the stored state. Pages go from the newest to the oldest run, ``limit`` at a
+    ``state`` is the stored state. ``error_contains`` looks, whatever the case, in the type and the
+    message of the instance's error. Pages go from the newest to the oldest run, ``limit`` at a
     time; ``after`` is the ``next`` of the page before.
     """
 
@@ -64,6 +65,7 @@ class InstanceQuery:
     state: InstanceState | None = None
     id_prefix: str | None = None
     labels: dict[str, str] = field(default_factory=dict[str, str])
+    error_contains: str | None = None
     created_before: datetime | None = None
     created_after: datetime | None = None
     after: str | None = None
@@ -96,6 +98,10 @@ class InstanceStore(Protocol):
         The cost does not depend on the number of finished steps. The inbox need not be filled.
         Raises ``InstanceNotFoundError``.
         """
+        ...
+
+    def headers(self, instance_ids: Sequence[InstanceId]) -> list[Header | None]:
+        """Return the header of each instance, None for an unknown one, in one round trip."""
         ...
 
     def select(self, query: InstanceQuery) -> InstancePage:

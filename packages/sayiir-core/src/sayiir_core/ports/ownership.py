@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.sessions import SessionView
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.head import Head
@@ -38,11 +38,14 @@ class OwnershipStore(Protocol):
         ...
 
     def claim_owned(
-        self, session: SessionId, claim_no: int, instance_id: InstanceId, limit: int
+        self, session: SessionId, claim_no: int, run: RunKey, limit: int
     ) -> list[Claim]:
-        """Claim what is due of an instance that the session owns; nothing if it does not."""
+        """Claim what is due of a run that the session owns; nothing if it does not."""
         ...
 
-    def disown(self, session: SessionId, instance_id: InstanceId) -> None:
-        """End the ownership and give back every cursor that it holds; repeatable."""
+    def disown(self, session: SessionId, run: RunKey) -> None:
+        """End the ownership of this run and give back every cursor that it holds; repeatable.
+
+        A later run of the instance, which the session may own too, is left alone.
+        """
         ...

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import RunKey, SessionId
 from sayiir_core.snapshot.effect import Lease
+from sayiir_core.snapshot.head import Lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSession:
-    """A session to register; ``session_id`` is fresh for each start of a worker."""
+    """A session to register; ``session_id`` is fresh for each start of a worker.
+
+    ``lanes`` are the queues that it takes work from, none for a runner.
+    """
 
     session_id: SessionId
     worker_id: str
     ttl: timedelta
+    lanes: tuple[Lane, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class SessionView:
     renewed_at: datetime
     alive: bool
     proved_alive: bool = False
+    lanes: tuple[Lane, ...] = ()
 
 
 class SessionStore(Protocol):
@@ -55,12 +61,12 @@ class SessionStore(Protocol):
         self,
         session_id: SessionId,
         held: Sequence[Lease],
-        instance_id: InstanceId | None = None,
+        run: RunKey | None = None,
     ) -> None:
         """Give back every cursor under this session that is not listed.
 
-        With ``instance_id`` only the cursors of that instance are looked at: runners of several
-        instances share a session.
+        With ``run`` only the cursors of that run are looked at: runners of several runs share a
+        session. A caller with the answer of a claim or a commit outstanding waits for it first.
         """
         ...
 
@@ -80,4 +86,8 @@ class SessionStore(Protocol):
 
     def view(self, session_id: SessionId) -> SessionView | None:
         """Return what is known of a session, None if nothing is."""
+        ...
+
+    def live(self) -> list[SessionView]:
+        """Return the sessions that have not ended, by worker id and then session id."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from sayiir_core.ids import InstanceId
@@ -21,4 +22,11 @@ class SignalStore(Protocol):
 
     def pending(self, instance_id: InstanceId) -> list[PendingSignal]:
         """Return the signals that nothing has consumed, oldest first."""
+        ...
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` pending signals received before an instant; returns how many.
+
+        Only those whose instance does not exist or has ended for good: nothing will consume them.
+        """
         ...

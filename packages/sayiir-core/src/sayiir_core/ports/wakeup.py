@@ -1,14 +1,39 @@
-"""The optional port that spares a waiting driver its polling."""
+"""The optional port that spares a waiting worker its polling."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Protocol
 
 
-@runtime_checkable
-class SupportsWakeup(Protocol):
-    """Wait for a hint that work may have become claimable; hints may be lost or superfluous."""
+class Subscription(Protocol):
+    """One listener for hints."""
 
-    def wait(self, timeout_seconds: float) -> bool:
-        """Return True on a hint, False after the timeout."""
+    @property
+    def trouble(self) -> str | None:
+        """Return why hints of other processes do not arrive at the moment, None if they do.
+
+        While there is trouble the subscriber polls more often. The adapter tries to end it by
+        itself, and gives a hint when it has.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop; repeatable."""
+        ...
+
+
+class Wakeup(Protocol):
+    """Hint that a cursor may have become claimable, or that a run may have ended.
+
+    The stores send the hints themselves, off the path of their callers: after whatever makes an
+    unheld cursor of no owner due now, and after the end of a run. Hints are coalesced, may come
+    late, twice, or for nothing, and may be lost: so a subscriber also looks by itself now and then.
+    """
+
+    def subscribe(self, hint: Callable[[], None]) -> Subscription:
+        """Call ``hint``, quickly and from any thread, whenever there may be something to do.
+
+        Opens nothing on the caller's thread and never fails because the store is unreachable.
+        """
         ...

@@ -57,7 +57,14 @@ class Committed:
     claims: tuple[Claim, ...] = ()
 
 
-Answer = Committed | Lost
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The store can never hold a row of this checkpoint (``why``), and nothing was changed."""
+
+    why: str
+
+
+Answer = Committed | Lost | Refused
 
 COMMITTED = Committed()
 REPLAYED = Committed(replayed=True)

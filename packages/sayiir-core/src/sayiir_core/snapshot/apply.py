@@ -12,7 +12,7 @@ The head may be partial; ``needs`` says which rows the effects of a checkpoint d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from sayiir_core.ids import SessionId
@@ -187,7 +187,7 @@ class _Commit:
             case Move():
                 place(self.cursor, effect, self.now)
             case Retry(at):
-                self._rest(CursorState.READY, at)
+                self._retry(at)
             case Sleep(until):
                 self._rest(CursorState.SLEEPING, until)
             case AwaitSignal():
@@ -220,6 +220,11 @@ class _Commit:
         row = StepRow(effect.step, lease.session, lease.fence, self.checkpoint.seq)
         self.applied.steps.append(row)
         note_attempt(self.cursor, effect)
+
+    def _retry(self, at: datetime) -> None:
+        self._rest(CursorState.READY, at)
+        self.cursor.avoid = self.checkpoint.lease.session
+        self.cursor.avoid_until = at + min(max(at - self.now, _NO_TIME), AVOIDANCE)
 
     def _rest(self, state: CursorState, available_at: datetime | None) -> None:
         cursor = self.cursor
@@ -314,4 +319,8 @@ class _Commit:
             self.claims.append(grant(self.head, cursor, session))
 
 
+AVOIDANCE: Final = timedelta(seconds=2)
+"""How long, at most, a failed attempt is left to other sessions after it has become due."""
+
+_NO_TIME: Final = timedelta(0)
 _CAN_FAIL: Final = frozenset({InstanceState.RUNNING, InstanceState.PAUSED})

@@ -165,6 +165,8 @@ def cursor_to_document(cursor: Cursor) -> dict[str, Any]:
         "fence": cursor.fence,
         "seq": cursor.seq,
         "started_at": write_instant(cursor.started_at),
+        "avoid": cursor.avoid,
+        "avoid_until": write_instant(cursor.avoid_until),
     }
 
 
@@ -196,6 +198,8 @@ def _cursor(fields: Fields) -> Cursor:
         fence=fields.number("fence"),
         seq=fields.number("seq"),
         started_at=read_instant_or_none(fields, "started_at"),
+        avoid=_session_or_none(fields, "avoid"),
+        avoid_until=read_instant_or_none(fields, "avoid_until"),
     )
 
 

@@ -61,7 +61,8 @@ class Cursor:
     an event can wake it. ``attempt`` is the number of the last recorded attempt here,
     ``fresh_from`` the one that the retry policy counts from. ``deaths`` names the sessions that
     ended while they held it. ``group`` and ``priority`` are those of the node, copied so that a
-    store needs no definition.
+    store needs no definition. After a failed attempt other sessions than ``avoid`` are preferred
+    until ``avoid_until``.
     """
 
     scope: int
@@ -85,6 +86,8 @@ class Cursor:
     fence: int = 0
     seq: int = 0
     started_at: datetime | None = None
+    avoid: SessionId | None = None
+    avoid_until: datetime | None = None
 
     @property
     def key(self) -> CursorKey:
@@ -116,6 +119,8 @@ class Cursor:
         new.fence = self.fence
         new.seq = self.seq
         new.started_at = self.started_at
+        new.avoid = self.avoid
+        new.avoid_until = self.avoid_until
         return new
 
     def claimable(self, now: datetime) -> bool:
@@ -126,6 +131,10 @@ class Cursor:
             and self.available_at is not None
             and self.available_at <= now
         )
+
+    def avoids(self, session: SessionId, now: datetime) -> bool:
+        """Tell whether it should be left to other sessions for a moment, if any serve its lane."""
+        return self.avoid == session and self.avoid_until is not None and now < self.avoid_until
 
 
 @dataclass(slots=True, kw_only=True)

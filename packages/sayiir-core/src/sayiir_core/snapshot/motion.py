@@ -31,6 +31,7 @@ def place(cursor: Cursor, move: Move, now: datetime) -> None:
     cursor.available_at = now
     cursor.attempt = cursor.fresh_from = 0
     cursor.signal = cursor.delivered = cursor.started_at = None
+    cursor.avoid = cursor.avoid_until = None
     cursor.deaths = ()
 
 
