@@ -45,6 +45,8 @@ class _CursorRow(NamedTuple):
     attempt: int
     fresh_from: int
     deaths: str | None
+    avoid: SessionId | None
+    avoid_until: datetime | None
     started_at: datetime | None
 
 
@@ -79,6 +81,8 @@ def cursor_of(row: Row) -> Cursor:
         claim_no=it.claim_no,
         fence=it.fence,
         seq=it.seq,
+        avoid=it.avoid,
+        avoid_until=it.avoid_until,
         started_at=it.started_at,
     )
 

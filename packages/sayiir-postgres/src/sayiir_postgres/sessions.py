@@ -6,9 +6,11 @@ import os
 import time
 from collections.abc import Sequence
 
-from sayiir_core.ids import InstanceId, SessionId, pack_index
+from sayiir_core.ids import InstanceId, SessionId, WorkflowId, pack_index
 from sayiir_core.ports.sessions import NewSession, SessionView
 from sayiir_core.snapshot.effect import Lease
+from sayiir_core.snapshot.head import Lane
+from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_postgres.claims import released
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
@@ -29,8 +31,12 @@ class PostgresSessions:
         self._mine: set[tuple[int, SessionId]] = set()
 
     def register(self, session: NewSession) -> None:
-        """Store a live session of this process, with what names it on this host."""
+        """Store a live session of this process, with what names it on this host.
+
+        Raises ``BackendError`` for a lane whose definition is not stored.
+        """
         own = ProcessIdentity.own()
+        numbers = self._lanes.require(session.lanes)
         self._database.call(
             "register_session",
             session=session.session_id,
@@ -40,6 +46,7 @@ class PostgresSessions:
             pid=own.pid,
             process_start=own.start,
             ttl=session.ttl,
+            lanes=[numbers[lane][1] for lane in session.lanes],
             now=self._now(),
         )
         self._mine.add((own.pid, session.session_id))
@@ -124,6 +131,10 @@ class PostgresSessions:
         rows = self._database.call("view_session", session=session_id)
         return _view(rows[0]) if rows else None
 
+    def live(self) -> list[SessionView]:
+        """Return the sessions that have not ended, by worker id and then session id."""
+        return [_view(row) for row in self._database.call("live_sessions")]
+
     def _now(self) -> object:
         return self._database.clock.parameter()
 
@@ -135,7 +146,7 @@ def read_view(tx: Transaction, session_id: SessionId) -> SessionView | None:
 
 
 def _view(row: Row) -> SessionView:
-    session_id, worker_id, host, kernel, pid, start, ttl, renewed_at, state = row
+    session_id, worker_id, host, kernel, pid, start, ttl, renewed_at, state, lanes = row
     live = state == "live"
     here = live and kernel is not None and kernel == ProcessIdentity.own().kernel
     return SessionView(
@@ -147,4 +158,8 @@ def _view(row: Row) -> SessionView:
         renewed_at=renewed_at,
         alive=live,
         proved_alive=here and fate_of(pid, start) is Fate.ALIVE,
+        lanes=tuple(
+            Lane(DefinitionIdentity(WorkflowId(workflow_id), structure_hash), tags)
+            for workflow_id, structure_hash, tags in lanes
+        ),
     )

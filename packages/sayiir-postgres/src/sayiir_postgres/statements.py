@@ -1,7 +1,7 @@
 """The SQL of this adapter: one statement per file, rendered once for a schema.
 
 A file may name ``{schema}`` and the fragments ``{now}``, ``{run_columns}``, ``{header_columns}``,
-``{cursor_columns}`` and ``{step_columns}``; everything else is a bound parameter.
+``{cursor_columns}``, ``{step_columns}`` and ``{session_columns}``; everything else is a bound parameter.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ class Statements:
     @classmethod
     def load(cls, schema: str) -> Statements:
         """Read and render all statements."""
+        place = {"schema": sql.Identifier(schema)}
         parts: dict[str, sql.Composable] = {
-            name: _sql(text) for name, text in _files(_FOLDER / "fragments")
+            name: _sql(text).format(**place) for name, text in _files(_FOLDER / "fragments")
         }
-        parts["schema"] = sql.Identifier(schema)
+        parts |= place
         return cls({name: _render(text, parts) for name, text in _files(_FOLDER)})
 
     def __getitem__(self, name: str) -> bytes:

@@ -94,6 +94,8 @@ def cursor_columns(placed: Sequence[Placed]) -> dict[str, list[Any]]:
         "attempt": [c.attempt for c in cursors],
         "fresh_from": [c.fresh_from for c in cursors],
         "deaths": [encode_deaths(c.deaths) for c in cursors],
+        "avoid": [c.avoid for c in cursors],
+        "avoid_until": [c.avoid_until for c in cursors],
         "started_at": [c.started_at for c in cursors],
     }
 

@@ -1,3 +1,3 @@
-SELECT session_id, worker_id, host, kernel, pid, process_start, ttl, renewed_at, state
-FROM {schema}.sessions
-WHERE session_id = %(session)s
+SELECT {session_columns}
+FROM {schema}.sessions AS s
+WHERE s.session_id = %(session)s

@@ -40,6 +40,7 @@ CREATE TABLE {schema}.sessions (
     state text NOT NULL CHECK (state IN ('live', 'ended', 'dead')),
     renewed_at timestamptz NOT NULL,
     steady_since timestamptz NOT NULL,
+    lanes integer[] NOT NULL,
     ended_at timestamptz,
     released_at timestamptz
 ) WITH (fillfactor = 50);
@@ -113,6 +114,8 @@ CREATE TABLE {schema}.cursors (
     attempt integer NOT NULL,
     fresh_from integer NOT NULL,
     deaths text,
+    avoid text COLLATE "C",
+    avoid_until timestamptz,
     started_at timestamptz,
     PRIMARY KEY (run, scope, idx),
     CHECK (num_nulls(queue_lane, queue_priority, queued_at) IN (0, 3))
