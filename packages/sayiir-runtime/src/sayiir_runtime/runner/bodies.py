@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.event_loop import serve
 from sayiir_runtime.runner.pool import Job, ThreadPool
 
 logger = logging.getLogger("sayiir.runner")
@@ -188,31 +189,6 @@ class BodyRunner:
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         if self._private_loop is None:
             loop = asyncio.new_event_loop()
-            threading.Thread(target=_serve, args=(loop,), name="sayiir-loop", daemon=True).start()
+            threading.Thread(target=serve, args=(loop,), name="sayiir-loop", daemon=True).start()
             self._private_loop = loop
         return self._private_loop
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        _run_until_stopped(loop)
-        pending = asyncio.all_tasks(loop)
-        for task in pending:
-            task.cancel()
-        if pending:
-            loop.run_until_complete(asyncio.wait(pending, timeout=1.0))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-    finally:
-        loop.close()
-
-
-def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
-    while True:
-        try:
-            loop.run_forever()
-        except (KeyboardInterrupt, SystemExit):
-            # Raised by a task that a body made. The loop passes it on to whoever awaits that
-            # task, and here as well; but it has other bodies to serve.
-            continue
-        return

@@ -24,6 +24,7 @@ from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
+from sayiir_core.snapshot.head import Lane
 from sayiir_core.workflow.definition import Definition, DefinitionIdentity
 from sayiir_runtime.runner.drives import Drives
 from sayiir_runtime.runner.lookout import Lookout
@@ -40,6 +41,7 @@ class SessionKeeper:
     """Hold a session of a backend alive.
 
     With ``heartbeat=None`` there is no thread, and whoever owns the keeper renews the session.
+    ``lanes`` are the queues that a pool takes work from.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class SessionKeeper:
         ttl: timedelta = CLAIM_TTL,
         heartbeat: timedelta | None = HEARTBEAT_INTERVAL,
         lookout: Lookout | None = None,
+        lanes: tuple[Lane, ...] = (),
     ) -> None:
         self.ttl = ttl
         self.heartbeat = heartbeat
@@ -57,6 +60,7 @@ class SessionKeeper:
         self.lookout = lookout or Lookout()
         self._backend = weakref.ref(backend)
         self._worker_id = worker_id or f"{os.uname().nodename}:{os.getpid()}"
+        self._lanes = lanes
         self._lock = threading.Lock()
         self._session: SessionId | None = None
         self._pid = os.getpid()
@@ -75,6 +79,11 @@ class SessionKeeper:
             if self._session is not None and self._is_current():
                 return self._session
             return self._register()
+
+    @property
+    def current(self) -> SessionId | None:
+        """Return the session if there is one, without registering any."""
+        return self._session
 
     def threads(self) -> ThreadPool:
         """Return the private threads on which calls to this store are made for event loops."""
@@ -127,7 +136,9 @@ class SessionKeeper:
         assert backend is not None, "a keeper is used through its backend"
         session = SessionId(uuid.uuid4().hex)
         backend.sessions.register(
-            NewSession(session_id=session, worker_id=self._worker_id, ttl=self.ttl)
+            NewSession(
+                session_id=session, worker_id=self._worker_id, ttl=self.ttl, lanes=self._lanes
+            )
         )
         self._session = session
         self._epoch = backend.epoch

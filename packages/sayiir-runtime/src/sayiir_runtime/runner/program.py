@@ -48,6 +48,11 @@ class Program:
             body = self._bodies[ordinal] = self._make(self.definition.task(ordinal))
         return body
 
+    def calls_same(self, other: Program) -> bool:
+        """Tell whether another program of the same definition calls the same functions."""
+        pairs = zip(self._functions, other._functions, strict=True)
+        return all(_is_same(mine, theirs) for mine, theirs in pairs)
+
     def encode_input(self, value: Any) -> bytes:
         """Return the payload of a run's input, as the first task's annotation wants it."""
         first = self.definition.scopes[ROOT].first
@@ -97,6 +102,21 @@ class Program:
             timeout_seconds=None if timeout is None else timeout.total_seconds(),
             metadata=TaskMetadata.from_node(node),
         )
+
+
+def _is_same(mine: Any, theirs: Any) -> bool:
+    """Tell whether two functions are one, or made twice by the same code with the same values."""
+    if mine is theirs:
+        return True
+    code = getattr(mine, "__code__", None)
+    if code is None or code is not getattr(theirs, "__code__", None):
+        return False
+    return _bound(mine) == _bound(theirs)
+
+
+def _bound(function: Any) -> tuple[list[int], Any, Any]:
+    cells = [id(cell.cell_contents) for cell in function.__closure__ or ()]
+    return cells, function.__defaults__, function.__kwdefaults__
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

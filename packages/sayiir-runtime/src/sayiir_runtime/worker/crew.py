@@ -1,0 +1,268 @@
+"""Where a worker's bodies run: on daemon threads, and on one event loop.
+
+How this works: a thread takes a body from the desk, runs it, reports its end and takes the next, so
+quick bodies cost no hop between threads. When there is more to do than one thread gets done, each
+thread that takes a body calls one more, until as many run as the desk lets; at most one is on its
+way at a time, so that a heap of quick bodies does not wake threads that find nothing. Coroutines are
+started by the loop itself, many per wake-up. Each body runs in a context of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+from time import monotonic
+from typing import Final
+
+from sayiir_core.errors import BackendError
+from sayiir_core.ports.results import ResultStore
+from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.event_loop import serve
+from sayiir_runtime.runner.input import MISSING, InputReader
+from sayiir_runtime.runner.pool import ThreadPool
+from sayiir_runtime.worker.desk import Desk
+from sayiir_runtime.worker.held import Held
+
+logger = logging.getLogger("sayiir.worker")
+
+BLOCKED_SECONDS: Final = 1.0
+_READERS: Final = 4
+
+
+class Crew:
+    """The threads and the loop of one worker; ``on_end`` is called after a body has ended."""
+
+    def __init__(
+        self, desk: Desk, results: ResultStore, on_end: Callable[[], None], *, name: str
+    ) -> None:
+        self._desk = desk
+        self._results = results
+        self._on_end = on_end
+        self._name = name
+        self._context = contextvars.Context()
+        self._changed = threading.Condition()
+        self._threads = 0
+        self._idle = 0
+        self._is_calling = False
+        self._is_closed = False
+        self._given_up: set[Attempt] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_loop_called = False
+        self._tasks: dict[Attempt, asyncio.Task[None]] = {}
+        self._asked: float | None = None
+        self._is_reported = False
+        self._readers = ThreadPool(_READERS, f"{name}-input")
+
+    @property
+    def abandoned(self) -> int:
+        """Return how many bodies were given up and still run on their threads."""
+        return len(self._given_up)
+
+    def wake(self) -> None:
+        """Look for bodies to start; cheap if there are none."""
+        if self._desk.waiting(is_async=False) and not self._is_calling:
+            self._call_thread()
+        if self._desk.waiting(is_async=True) and not self._is_loop_called:
+            self._is_loop_called = True
+            self._own_loop().call_soon_threadsafe(self._start_coroutines)
+
+    def abandon(self, attempts: Iterable[Attempt]) -> None:
+        """Stop waiting for bodies: cancel coroutines, leave threads alone and count them."""
+        for attempt in attempts:
+            attempt.is_set = True
+            if attempt.body.is_async:
+                self._own_loop().call_soon_threadsafe(self._cancel, attempt)
+                continue
+            with self._changed:
+                self._given_up.add(attempt)
+            logger.warning(
+                "task %s of instance %s was given up and its result is discarded, but its thread "
+                "still runs (one of %d); have it look at get_task_context().cancelled",
+                attempt.body.node.path,
+                attempt.claim.lease.instance_id,
+                self.abandoned,
+            )
+
+    def close(self) -> None:
+        """Let idle threads and the loop end; bodies that still run are left alone."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        self._readers.close()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    # Threads.
+
+    def _call_thread(self) -> None:
+        with self._changed:
+            if self._is_calling or self._is_closed:
+                return
+            if self._idle:
+                self._is_calling = True
+                self._changed.notify()
+            elif self._threads - len(self._given_up) < self._desk.concurrency:
+                self._is_calling = True
+                self._threads += 1
+                name = f"{self._name}-task-{self._threads}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        self._is_calling = False
+        while not self._is_closed:
+            held = self._desk.take(is_async=False)
+            if held is None:
+                self._rest()
+                continue
+            if not self._is_calling and self._desk.waiting(is_async=False):
+                self._call_thread()
+            attempt = self._prepare(held)
+            if attempt is None:
+                continue
+            self._desk.started(held)
+            self._context.copy().run(attempt.run)
+            if self._given_up and self._was_given_up(attempt):
+                return
+            self._desk.ended(held, attempt)
+            self._on_end()
+        with self._changed:
+            self._threads -= 1
+
+    def _rest(self) -> None:
+        with self._changed:
+            if self._is_closed or self._desk.waiting(is_async=False):
+                return
+            self._idle += 1
+            self._changed.wait()
+            self._idle -= 1
+            self._is_calling = False
+
+    def _was_given_up(self, attempt: Attempt) -> bool:
+        """Tell whether this thread is not needed any more, since another took its place."""
+        with self._changed:
+            if attempt not in self._given_up:
+                return False
+            self._given_up.discard(attempt)
+            self._threads -= 1
+            return True
+
+    def _prepare(self, held: Held) -> Attempt | None:
+        """Read and decode the input; None if that ended the attempt or must be tried later."""
+        body, claim = held.body, held.claim
+        assert body is not None
+        attempt = held.begin(MISSING, self._desk.clock)
+        if not body.takes_value:
+            return attempt
+        try:
+            attempt.value = self._reader(held).read(claim, held.carry, body)
+        except InputReader.refused as error:
+            attempt.fail(error)
+        except BackendError as error:
+            if error.transient:
+                logger.warning(
+                    "instance %s: the input of task %s cannot be read, trying again: %s",
+                    claim.lease.instance_id,
+                    body.node.path,
+                    error,
+                )
+                self._desk.unfit(held)
+                self._on_end()
+                return None
+            attempt.fail(error)
+        else:
+            return attempt
+        self._desk.ended(held, attempt)
+        self._on_end()
+        return None
+
+    def _reader(self, held: Held) -> InputReader:
+        lease, program = held.claim.lease, held.program
+        return InputReader(
+            self._results, program.codec, program.definition, lease.instance_id, lease.run_id
+        )
+
+    # The event loop.
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        with self._changed:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=serve, args=(self._loop,), name=f"{self._name}-loop", daemon=True
+                ).start()
+            return self._loop
+
+    def _start_coroutines(self) -> None:
+        self._is_loop_called = False
+        while (held := self._desk.take(is_async=True)) is not None:
+            if self._is_at_hand(held):
+                self._start(held, self._prepare(held))
+            else:
+                # The store is not read on the loop, which would stop every other body.
+                self._readers.submit(partial(self._fetch, held))
+
+    def _is_at_hand(self, held: Held) -> bool:
+        ref, carry = held.claim.cursor.input, held.carry
+        assert held.body is not None
+        return (
+            not held.body.takes_value
+            or (carry is not None and carry.leaf == ref)
+            or ref in held.claim.inputs
+        )
+
+    def _fetch(self, held: Held) -> None:
+        attempt = self._prepare(held)
+        self._own_loop().call_soon_threadsafe(self._start, held, attempt)
+
+    def _start(self, held: Held, attempt: Attempt | None) -> None:
+        if attempt is None or attempt.is_set:
+            return
+        self._desk.started(held)
+        task = asyncio.get_running_loop().create_task(
+            self._await(held, attempt), context=self._context.copy()
+        )
+        self._tasks[attempt] = task
+
+    async def _await(self, held: Held, attempt: Attempt) -> None:
+        try:
+            await attempt.run_async()
+        except (KeyboardInterrupt, SystemExit) as exit_:
+            attempt.error = exit_
+        finally:
+            self._tasks.pop(attempt, None)
+        self._desk.ended(held, attempt)
+        self._on_end()
+        if self._desk.waiting(is_async=True):
+            self._start_coroutines()
+
+    def _cancel(self, attempt: Attempt) -> None:
+        task = self._tasks.get(attempt)
+        if task is not None:
+            task.cancel()
+
+    def watch(self) -> None:
+        """Report a loop that does not turn, because a coroutine blocks it."""
+        loop, moment = self._loop, monotonic()
+        if loop is None or self._is_closed:
+            return
+        if self._asked is None:
+            self._asked = moment
+            loop.call_soon_threadsafe(self._answer)
+        elif moment - self._asked > BLOCKED_SECONDS and not self._is_reported:
+            self._is_reported = True
+            paths = sorted({attempt.body.node.path for attempt in list(self._tasks)})
+            logger.warning(
+                "the event loop of %s has not turned for %.1f s; one of its tasks blocks it, and "
+                "all others wait: %s",
+                self._name,
+                moment - self._asked,
+                ", ".join(paths),
+            )
+
+    def _answer(self) -> None:
+        self._asked = None
+        self._is_reported = False

@@ -1,0 +1,398 @@
+"""What one worker holds, and what it does next with it: no threads, no I/O, no clock of its own.
+
+How this works: a claimed cursor is *ready* until a body runs, *running*, then *ended* until its
+checkpoint is taken for a batch, and *committing* until the store has answered. The answer says
+whether the worker goes on with the cursor (it is ready again, with its next task) or forgets it.
+Control nodes need no body and are ended at once. Whoever drives the desk (the threads of a worker,
+or a simulation) makes the calls to the store and runs the bodies, and reports what came of it.
+Every method may be called from several threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+
+from sayiir_core.engine.advance import advance
+from sayiir_core.engine.outcome import Failed, Succeeded
+from sayiir_core.errors import RefusedRowError
+from sayiir_core.snapshot.answer import Answer, Claim, Lost, Refused
+from sayiir_core.snapshot.control import claim_order
+from sayiir_core.snapshot.effect import Lease
+from sayiir_core.snapshot.motion import follow
+from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.bodiless import outcome_without_body
+from sayiir_runtime.runner.describe import describe
+from sayiir_runtime.runner.input import Carry
+from sayiir_runtime.worker.counts import Counts
+from sayiir_runtime.worker.held import Held, Phase, Place
+from sayiir_runtime.worker.pace import Pace
+from sayiir_runtime.worker.serving import Serving
+from sayiir_runtime.worker.sticky import Stickiness
+
+logger = logging.getLogger("sayiir.worker")
+
+RESERVE_SECONDS: Final = 5.0
+"""How long a claimed cursor may wait for its body before it goes back to the queue."""
+
+BATCH_STEPS: Final = 500
+BATCH_BYTES: Final = 8 * 1024 * 1024
+
+
+class Desk:
+    """The cursors of one worker.
+
+    ``clock`` is the store's clock, ``monotonic`` counts seconds.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        *,
+        concurrency: int,
+        aging_interval: timedelta,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.serving: Final = serving
+        self.concurrency: Final = concurrency
+        self.counts: Final = Counts()
+        self.clock: Final = clock
+        self.is_draining = False
+        self.is_unclear = False
+        self._monotonic = monotonic
+        self._aging_interval = aging_interval
+        self._pace = Pace(concurrency)
+        self._sticky = Stickiness(serving, aging_interval)
+        self._lock = threading.Lock()
+        self._numbers = count()
+        self._held: dict[Place, Held] = {}
+        # One queue for bodies that run on threads, one for those of the event loop.
+        self._ready: tuple[list[tuple[datetime, int, Held]], ...] = ([], [])
+        self._ready_count = [0, 0]
+        self._suspects: deque[Held] = deque()
+        self._suspect: Held | None = None
+        self._running = 0
+        self._ended: deque[Held] = deque()
+        self._deadlines: list[tuple[float, int, Held, Attempt]] = []
+        self._returned: list[Lease] = []
+
+    # Claiming.
+
+    def quota(self) -> int:
+        """Return how many cursors to claim now, 0 for none."""
+        with self._lock:
+            if self.is_draining:
+                return 0
+            target = self._pace.target(self._monotonic())
+            room = target - len(self._held)
+            starving = self._running < self.concurrency and not any(self._ready_count)
+            return room if room > 0 and (starving or room * 8 >= target) else 0
+
+    def admit(self, claims: Sequence[Claim], limit: int) -> None:
+        """Take in what a claim of up to ``limit`` cursors gave."""
+        with self._lock:
+            self.counts.claimed += len(claims)
+            self._sticky.note_claim([self._rank(claim) for claim in claims], limit)
+            for claim in claims:
+                self._admit(claim, None)
+
+    def _admit(self, claim: Claim, carry: Carry | None) -> None:
+        program = self.serving.programs.get(claim.identity)
+        if program is None or self.is_draining:
+            self._returned.append(claim.lease)
+            return
+        held = Held(claim, program, self._rank(claim), self._monotonic())
+        held.carry = carry
+        former = self._held.get(held.place)
+        if former is not None:
+            # Lost without notice, and taken again: what the former body returns is refused.
+            self._drop(former)
+        self._held[held.place] = held
+        self._queue(held)
+
+    def _rank(self, claim: Claim) -> datetime:
+        if claim.cursor.available_at is None:
+            return self.clock()
+        return claim_order(claim.cursor, self._aging_interval)
+
+    def _queue(self, held: Held) -> None:
+        """Put a held cursor where it belongs: to be run, or to be committed without a body."""
+        held.attempt = held.checkpoint = None
+        outcome = held.outcome = outcome_without_body(held.program, held.claim)
+        if outcome is not None:
+            held.phase = Phase.ENDED
+            self._ended.append(held)
+            return
+        if self.is_draining:
+            self._give_back(held)
+            return
+        held.phase = Phase.READY
+        held.body = held.program.body(held.claim.cursor.node)
+        held.waiting_since = self._monotonic()
+        if held.is_suspect:
+            self._suspects.append(held)
+        else:
+            self._ready_count[held.body.is_async] += 1
+            heappush(self._ready[held.body.is_async], (held.rank, next(self._numbers), held))
+
+    # Running bodies.
+
+    def take(self, is_async: bool) -> Held | None:
+        """Return the next cursor whose body shall run now, None if there is none or no room."""
+        with self._lock:
+            if self._running >= self.concurrency:
+                return None
+            held = self._take_suspect(is_async) or self._take_ready(is_async)
+            if held is not None:
+                held.phase = Phase.RUNNING
+                self._running += 1
+            return held
+
+    def _take_suspect(self, is_async: bool) -> Held | None:
+        if self._suspect is not None or not self._suspects:
+            return None
+        held = self._suspects[0]
+        assert held.body is not None
+        if held.body.is_async is not is_async:
+            return None
+        self._suspect = self._suspects.popleft()
+        return held
+
+    def _take_ready(self, is_async: bool) -> Held | None:
+        ready = self._ready[is_async]
+        while ready:
+            held = heappop(ready)[2]
+            if held.phase is Phase.READY:
+                self._ready_count[is_async] -= 1
+                return held
+        return None
+
+    def waiting(self, is_async: bool) -> int:
+        """Return how many bodies could start now if there were room."""
+        suspects = self._suspect is None and bool(self._suspects)
+        return 0 if self._running >= self.concurrency else self._ready_count[is_async] + suspects
+
+    def started(self, held: Held) -> None:
+        """Note that the attempt of a running cursor is about to be called."""
+        assert held.body is not None
+        assert held.attempt is not None
+        self.counts.started += 1
+        if held.body.timeout_seconds is not None:
+            with self._lock:
+                until = self._monotonic() + held.body.timeout_seconds
+                entry = (until, next(self._numbers), held, held.attempt)
+                heappush(self._deadlines, entry)
+
+    def ended(self, held: Held, attempt: Attempt) -> None:
+        """Note that a body has ended; nothing if nobody waits for it any more."""
+        with self._lock:
+            if held.attempt is not attempt or held.phase is not Phase.RUNNING:
+                return
+            if attempt.outcome is None:
+                # An exit of one task ends no worker that runs others (SEMANTICS, Decisions).
+                assert attempt.error is not None
+                attempt.fail(attempt.error)
+            self._end(held)
+
+    def _end(self, held: Held) -> None:
+        assert held.attempt is not None
+        self._leave_running(held)
+        held.outcome = held.attempt.outcome
+        held.phase = Phase.ENDED
+        self._ended.append(held)
+        self._pace.note(1)
+
+    def _leave_running(self, held: Held) -> None:
+        self._running -= 1
+        if self._suspect is held:
+            self._suspect = None
+
+    def unfit(self, held: Held) -> None:
+        """Give back a cursor whose input could not be read just now."""
+        with self._lock:
+            if held.phase is Phase.RUNNING:
+                self._give_back(held)
+
+    def overdue(self) -> list[Attempt]:
+        """Time out the bodies that run too long; return their attempts, to be abandoned."""
+        with self._lock:
+            moment = self._monotonic()
+            late: list[Attempt] = []
+            while self._deadlines and self._deadlines[0][0] <= moment:
+                _, _, held, attempt = heappop(self._deadlines)
+                if held.attempt is attempt and held.phase is Phase.RUNNING:
+                    attempt.time_out()
+                    self.counts.timed_out += 1
+                    self._end(held)
+                    late.append(attempt)
+            return late
+
+    def next_deadline(self) -> float | None:
+        """Return when, on the monotonic clock, the next timeout may be due."""
+        with self._lock:
+            return self._deadlines[0][0] if self._deadlines else None
+
+    def running(self) -> list[Held]:
+        """Return the cursors whose bodies run."""
+        with self._lock:
+            return [held for held in self._held.values() if held.phase is Phase.RUNNING]
+
+    # Committing.
+
+    def batch(self) -> list[Held]:
+        """Take what has ended, each with its checkpoint, to be committed in this order.
+
+        A batch whose answer is unclear is sent again as it is.
+        """
+        with self._lock:
+            now, moment = self.clock(), self._monotonic()
+            batch: list[Held] = []
+            size = 0
+            while self._ended and len(batch) < BATCH_STEPS and size < BATCH_BYTES:
+                held = self._ended.popleft()
+                if held.phase is Phase.ENDED and self._check_out(held, now, moment):
+                    batch.append(held)
+                    if type(held.outcome) is Succeeded:
+                        size += len(held.outcome.output)
+            return batch
+
+    def _check_out(self, held: Held, now: datetime, moment: float) -> bool:
+        assert held.outcome is not None
+        try:
+            checkpoint = advance(held.program.definition, held.claim, held.outcome, now=now)
+        except Exception:
+            # A defect of ours must not stop the other steps of the batch.
+            logger.exception("instance %s cannot go on", held.claim.lease.instance_id)
+            self._give_back(held)
+            return False
+        checkpoint.keep = not self.is_draining and self._sticky.keeps(held, checkpoint, moment)
+        held.checkpoint = checkpoint
+        held.phase = Phase.COMMITTING
+        return True
+
+    def has_ended(self) -> bool:
+        """Tell whether there is something to commit."""
+        return bool(self._ended)
+
+    def answered(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
+        """Go on with what the store has answered."""
+        with self._lock:
+            now = self.clock()
+            for held, answer in zip(batch, answers, strict=True):
+                if held.phase is Phase.COMMITTING:
+                    self._take_answer(held, answer, now)
+
+    def _take_answer(self, held: Held, answer: Answer, now: datetime) -> None:
+        checkpoint = held.checkpoint
+        assert checkpoint is not None
+        if isinstance(answer, Refused):
+            self._refuse(held, answer)
+            return
+        if isinstance(answer, Lost):
+            self.counts.refused += 1
+            self._drop(held)
+            return
+        carry = held.carried()
+        self.counts.note(held, answer)
+        if answer.replayed:
+            # The first answer was lost, and with it what the store did beyond this cursor.
+            self.is_unclear = True
+            self._drop(held)
+        elif answer.held or not follow(held.claim.cursor, checkpoint, now):
+            self._drop(held)
+        else:
+            self._sticky.move(held, checkpoint)
+            held.carry = carry
+            self._queue(held)
+        for claim in answer.claims:
+            self._admit(claim, carry)
+
+    def _refuse(self, held: Held, answer: Refused) -> None:
+        """Fail the step whose record the store cannot hold; nothing else ever ends it."""
+        path = held.program.definition.nodes[held.claim.cursor.node].path
+        if not isinstance(held.outcome, Succeeded):
+            logger.error("instance %s: %s: %s", held.claim.lease.instance_id, path, answer.why)
+            self._give_back(held)
+            return
+        held.outcome = Failed(
+            error=describe(path, RefusedRowError(answer.why)),
+            retryable=False,
+            started_at=held.outcome.started_at,
+            finished_at=held.outcome.finished_at,
+        )
+        held.phase = Phase.ENDED
+        self._ended.append(held)
+
+    # Giving back.
+
+    def give_back(self) -> list[Lease]:
+        """Return, once, the leases to release: of what waited too long, or may not go on here."""
+        with self._lock:
+            latest = self._monotonic() - RESERVE_SECONDS
+            for held in list(self._held.values()):
+                if held.phase is Phase.READY and held.waiting_since <= latest:
+                    self.counts.put_back += 1
+                    self._give_back(held)
+            returned, self._returned = self._returned, []
+            return returned
+
+    def drain(self) -> None:
+        """Start nothing more; what runs may end and is committed."""
+        with self._lock:
+            self.is_draining = True
+            for held in list(self._held.values()):
+                if held.phase is Phase.READY:
+                    self._give_back(held)
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing is held and nothing has to be given back."""
+        with self._lock:
+            return not self._held and not self._returned
+
+    def leases(self) -> list[Lease]:
+        """Return what the worker knows that it holds."""
+        with self._lock:
+            return [held.claim.lease for held in self._held.values()]
+
+    def forget_all(self) -> list[Attempt]:
+        """Forget everything, as after the end of the session; return what still runs."""
+        with self._lock:
+            running = [h.attempt for h in self._held.values() if h.phase is Phase.RUNNING]
+            for held in list(self._held.values()):
+                self._drop(held)
+            self._ended.clear()
+            self._suspects.clear()
+            self._returned.clear()
+            return [attempt for attempt in running if attempt is not None]
+
+    def abandon_running(self) -> list[Attempt]:
+        """Give back what still runs, uncounted; return its attempts, to be abandoned."""
+        with self._lock:
+            running = [h for h in self._held.values() if h.phase is Phase.RUNNING]
+            for held in running:
+                self._give_back(held)
+            return [held.attempt for held in running if held.attempt is not None]
+
+    def _give_back(self, held: Held) -> None:
+        self._returned.append(held.claim.lease)
+        self._drop(held)
+
+    def _drop(self, held: Held) -> None:
+        if held.phase is Phase.RUNNING:
+            self._leave_running(held)
+            if held.attempt is not None:
+                held.attempt.is_set = True
+        elif held.phase is Phase.READY and held.is_suspect:
+            self._suspects.remove(held)
+        elif held.phase is Phase.READY and held.body is not None:
+            self._ready_count[held.body.is_async] -= 1
+        held.phase = Phase.GONE
+        if self._held.get(held.place) is held:
+            del self._held[held.place]

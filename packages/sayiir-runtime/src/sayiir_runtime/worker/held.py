@@ -1,0 +1,93 @@
+"""A cursor in a worker's hands, from its claim until it is parked, finished or given back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from sayiir_core.engine.outcome import Outcome, Succeeded
+from sayiir_core.ids import RunId
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.effect import Checkpoint
+from sayiir_core.snapshot.head import CursorKey
+from sayiir_core.snapshot.reference import StepRef
+from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.input import Carry
+from sayiir_runtime.runner.program import Program, TaskBody
+
+SUSPECT_AFTER: Final = 2
+"""After how many deaths only one such body runs at a time, so that it alone is charged."""
+
+Place = tuple[RunId, CursorKey]
+
+
+class Phase(Enum):
+    """Where a held cursor is in the worker; gone if it is no longer this worker's."""
+
+    READY = "ready"
+    RUNNING = "running"
+    ENDED = "ended"
+    COMMITTING = "committing"
+    GONE = "gone"
+
+
+class Held:
+    """One held cursor.
+
+    ``rank`` is its place in the order of the queue when it was claimed, moved by the priorities
+    of the tasks since; ``priority`` is the one that it stands for. ``since`` and ``steps`` tell how long, on the monotonic clock, and for how
+    many commits it was kept without going back to the queue. ``waiting_since`` is when it became
+    ready here.
+    """
+
+    __slots__ = (
+        "attempt",
+        "body",
+        "carry",
+        "checkpoint",
+        "claim",
+        "outcome",
+        "phase",
+        "place",
+        "priority",
+        "program",
+        "rank",
+        "since",
+        "steps",
+        "waiting_since",
+    )
+
+    def __init__(self, claim: Claim, program: Program, rank: datetime, since: float) -> None:
+        self.claim = claim
+        self.program = program
+        self.place: Place = (claim.lease.run_id, claim.lease.key)
+        self.rank = rank
+        self.priority = claim.cursor.priority
+        self.since = self.waiting_since = since
+        self.steps = 0
+        self.phase = Phase.READY
+        self.carry: Carry | None = None
+        self.body: TaskBody | None = None
+        self.attempt: Attempt | None = None
+        self.outcome: Outcome | None = None
+        self.checkpoint: Checkpoint | None = None
+
+    @property
+    def is_suspect(self) -> bool:
+        """Tell whether its body may have killed processes, and is watched alone."""
+        return len(self.claim.cursor.deaths) >= SUSPECT_AFTER
+
+    def begin(self, value: Any, clock: Callable[[], datetime]) -> Attempt:
+        """Prepare the attempt of its body."""
+        assert self.body is not None
+        self.attempt = Attempt(self.program, self.body, self.claim, value, clock)
+        return self.attempt
+
+    def carried(self) -> Carry | None:
+        """Return the value that its next step most likely wants, so that it needs no read."""
+        outcome, attempt, cursor = self.outcome, self.attempt, self.claim.cursor
+        if type(outcome) is Succeeded and attempt is not None:
+            return Carry(StepRef(cursor.node, cursor.turns), outcome.output, attempt.result)
+        return self.carry

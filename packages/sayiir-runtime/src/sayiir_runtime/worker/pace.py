@@ -1,0 +1,40 @@
+"""How many cursors a worker should hold: enough that no body waits for a claim, and no more.
+
+How this works: a worker with slow tasks holds as many cursors as it runs at once, so that none
+waits here for a slot that another worker has free. One with quick tasks also holds what it will run
+during the next store calls, by the rate at which its bodies have ended lately.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_WINDOW_SECONDS: Final = 0.05
+_AHEAD_SECONDS: Final = 0.05
+_MOST_AHEAD: Final = 1000
+
+
+class Pace:
+    """The rate of one worker."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._ended = 0
+        self._began: float | None = None
+        self._rate = 0.0
+
+    def note(self, ended: int) -> None:
+        """Count bodies that have ended."""
+        self._ended += ended
+
+    def target(self, moment: float) -> int:
+        """Return how many cursors to hold; ``moment`` is on the monotonic clock."""
+        if self._began is None:
+            self._began = moment
+        elapsed = moment - self._began
+        if elapsed >= _WINDOW_SECONDS:
+            latest = self._ended / elapsed
+            # Up at once, down by halves: a pause of the store says nothing about the bodies.
+            self._rate = max(latest, self._rate / 2)
+            self._began, self._ended = moment, 0
+        return self._concurrency + min(_MOST_AHEAD, int(self._rate * _AHEAD_SECONDS))

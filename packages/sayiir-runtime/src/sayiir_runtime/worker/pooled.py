@@ -1,0 +1,114 @@
+"""The worker that shares the instances of a store with all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+from sayiir_core.authoring import Workflow
+from sayiir_core.duration import Duration, parse_duration
+from sayiir_core.ids import check_name
+from sayiir_core.ports.backend import Backend
+from sayiir_runtime.codec import PayloadCodec
+from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.runner.lease import CLAIM_TTL, HEARTBEAT_INTERVAL, SessionKeeper
+from sayiir_runtime.worker.clerk import SIGNAL_RETENTION
+from sayiir_runtime.worker.desk import Desk
+from sayiir_runtime.worker.handle import WorkerHandle
+from sayiir_runtime.worker.serving import Serving
+from sayiir_runtime.worker.team import Team
+
+DEFAULT_CONCURRENCY = 32
+DEFAULT_GRACE = timedelta(seconds=30)
+
+
+class PooledWorker:
+    """Run tasks of submitted instances, together with any number of other workers.
+
+    ``concurrency`` bounds the bodies that run at once. With ``tags`` it takes only tasks whose
+    tags it has, and those without; with none it takes every task. ``poll_interval`` bounds how
+    long it waits without looking; by default that adapts. A worker that dies is noticed after
+    ``claim_ttl``, and renews its lease every ``heartbeat_interval``. ``shutdown_grace`` is how long
+    what runs may go on after ``shutdown``.
+    """
+
+    def __init__(
+        self,
+        worker_id: str,
+        backend: Backend,
+        *,
+        poll_interval: Duration | None = None,
+        claim_ttl: Duration = CLAIM_TTL,
+        heartbeat_interval: Duration | None = None,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        tags: Iterable[str] = (),
+        shutdown_grace: Duration = DEFAULT_GRACE,
+        signal_retention: Duration = SIGNAL_RETENTION,
+        codec: PayloadCodec | None = None,
+    ) -> None:
+        self.worker_id = check_name(worker_id, "worker id")
+        if concurrency < 1:
+            raise ValueError(f"concurrency must be at least 1, not {concurrency}")
+        self._backend = backend
+        self._poll = None if poll_interval is None else _span(poll_interval)
+        self._ttl = _span(claim_ttl)
+        self._heartbeat = (
+            min(HEARTBEAT_INTERVAL, self._ttl / 4)
+            if heartbeat_interval is None
+            else _span(heartbeat_interval)
+        )
+        if not timedelta(0) < self._heartbeat <= self._ttl / 2:
+            raise ValueError(
+                f"heartbeat_interval ({self._heartbeat}) must be more than 0 and at most half of "
+                f"claim_ttl ({self._ttl}), or the worker would lose its lease between two beats"
+            )
+        self._concurrency = concurrency
+        self._tags = frozenset(tags)
+        self._grace = parse_duration(shutdown_grace)
+        self._retention = _span(signal_retention)
+        self._codec = codec or default_codec()
+
+    def start(self, workflows: Iterable[Workflow[Any, Any]]) -> WorkerHandle:
+        """Start to work in the background, and return the handle that stops it.
+
+        Raises ``DefinitionError`` for two workflows that share an identity and call different
+        functions. A store that cannot be reached is waited for.
+        """
+        serving = Serving(workflows, self._codec, self._tags)
+        if not serving.programs:
+            raise ValueError("a worker needs at least one workflow, as built by Flow(...).build()")
+        desk = Desk(
+            serving,
+            concurrency=self._concurrency,
+            aging_interval=self._backend.claims.aging_interval,
+            clock=self._backend.now,
+            monotonic=monotonic,
+        )
+        keeper = SessionKeeper(
+            self._backend,
+            worker_id=self.worker_id,
+            ttl=self._ttl,
+            heartbeat=self._heartbeat,
+            lanes=tuple(sorted(serving.lanes)),
+        )
+        team = Team(
+            self.worker_id,
+            self._backend,
+            desk,
+            keeper,
+            poll=self._poll,
+            grace=self._grace,
+            signal_retention=self._retention,
+        )
+        team.start()
+        return WorkerHandle(team)
+
+
+Worker = PooledWorker
+"""The name under which the reference knows it."""
+
+
+def _span(duration: Duration) -> timedelta:
+    return timedelta(seconds=parse_duration(duration))

@@ -1,0 +1,213 @@
+"""The threads of one started worker, and their orderly end.
+
+How this works: four threads share one desk. The claimer fills it, the crew's threads and loop run
+bodies, the committer empties it, the clerk looks after what runs. None of them waits for another
+except through the desk, and none calls user code but the crew. The thread that claims also ends
+the worker: it lets what runs end, gives the rest back, and ends the session.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import weakref
+from dataclasses import asdict
+from datetime import timedelta
+from time import monotonic
+from typing import Final
+
+from sayiir_core.ids import SessionId
+from sayiir_core.ports.backend import Backend
+from sayiir_runtime.runner.lease import SessionKeeper
+from sayiir_runtime.worker.claimer import Claimer
+from sayiir_runtime.worker.clerk import Clerk
+from sayiir_runtime.worker.committer import Committer
+from sayiir_runtime.worker.crew import Crew
+from sayiir_runtime.worker.desk import Desk
+from sayiir_runtime.worker.handle import WorkerReport
+from sayiir_runtime.worker.outage import Outage
+
+logger = logging.getLogger("sayiir.worker")
+
+_SETTLE_SECONDS: Final = 5.0
+_STEP_SECONDS: Final = 0.02
+
+
+class Team:
+    """One worker at work."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        backend: Backend,
+        desk: Desk,
+        keeper: SessionKeeper,
+        *,
+        poll: timedelta | None,
+        grace: float,
+        signal_retention: timedelta,
+    ) -> None:
+        self.worker_id = worker_id
+        self._backend = backend
+        self._desk = desk
+        self._keeper = keeper
+        self._grace = grace
+        self._session: SessionId | None = None
+        self._lock = threading.Lock()
+        self._until: float | None = None
+        self._outage = Outage(desk.counts, worker_id)
+        self._committer = Committer(
+            desk,
+            backend.checkpoints,
+            self._outage,
+            after=self._look_again,
+            session_lost=lambda held: self._lose_session(held.claim.lease.session),
+        )
+        self._crew = Crew(desk, backend.results, self._committer.wake, name=f"sayiir-{worker_id}")
+        self._claimer = Claimer(
+            desk,
+            backend,
+            keeper,
+            self._outage,
+            self._committer.gate,
+            poll=poll,
+            admitted=self._start_bodies,
+            session_lost=self._lose_session,
+        )
+        self._clerk = Clerk(
+            desk, self._crew, backend, signal_retention=signal_retention, after=self._look_again
+        )
+        self._threads = [
+            threading.Thread(target=run, name=f"sayiir-{worker_id}-{name}", daemon=True)
+            for name, run in (
+                ("claim", self._serve),
+                ("commit", self._committer.run),
+                ("clerk", self._clerk.run),
+            )
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        _teams.add(self)
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the worker has not ended yet."""
+        return self._threads[0].is_alive()
+
+    def join(self, timeout: float | None) -> bool:
+        """Wait for the end."""
+        self._threads[0].join(timeout)
+        return not self.is_alive
+
+    def drain(self, grace: float | None) -> None:
+        """Claim and start nothing more, and end when nothing runs or the grace is over."""
+        with self._lock:
+            until = monotonic() + (self._grace if grace is None else grace)
+            self._until = until if self._until is None else min(self._until, until)
+        self._desk.drain()
+        self._claimer.stop()
+
+    def report(self) -> WorkerReport:
+        """Return what the worker does at this moment."""
+        subscription = self._claimer.subscription
+        running = [held.body.node.path for held in self._desk.running() if held.body is not None]
+        return WorkerReport(
+            worker_id=self.worker_id,
+            session=self._keeper.current,
+            is_draining=self._desk.is_draining,
+            held=len(self._desk.leases()),
+            running=sorted(running),
+            abandoned=self._crew.abandoned,
+            trouble=self._outage.trouble,
+            hints=None if subscription is None else subscription.trouble,
+            counts=asdict(self._desk.counts),
+        )
+
+    # What the threads tell each other.
+
+    def _start_bodies(self) -> None:
+        self._crew.wake()
+        self._committer.wake()
+
+    def _look_again(self) -> None:
+        self._crew.wake()
+        self._committer.wake()
+        if self._desk.quota():
+            self._claimer.hint()
+
+    def _lose_session(self, session: SessionId) -> None:
+        """Forget what an ended session held; the next claim registers a new one."""
+        with self._lock:
+            if self._session == session:
+                return
+            self._session = session
+        logger.warning(
+            "worker %s: its session %s was ended by others, who take over what it ran; it goes on "
+            "with a new one",
+            self.worker_id,
+            session,
+        )
+        self._keeper.lost(session)
+        self._crew.abandon(self._desk.forget_all())
+
+    # The end.
+
+    def _serve(self) -> None:
+        try:
+            self._claimer.run()
+        except Exception:
+            logger.exception("worker %s ends because of a defect", self.worker_id)
+            self.drain(0.0)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._wait_for_bodies()
+        self._crew.abandon(self._desk.abandon_running())
+        self._settle()
+        self._committer.stop(abort=True)
+        self._clerk.stop()
+        self._crew.close()
+        self._keeper.close()
+        _teams.discard(self)
+
+    def _wait_for_bodies(self) -> None:
+        while self._desk.running() and monotonic() < (self._until or 0.0):
+            self._claimer.settle()
+            self._pause()
+
+    def _settle(self) -> None:
+        """Commit and give back what is left, for as long as the store may take to come back."""
+        until = monotonic() + _SETTLE_SECONDS
+        while monotonic() < until:
+            self._committer.wake()
+            if self._claimer.settle() and self._desk.is_idle():
+                return
+            self._pause()
+        logger.warning(
+            "worker %s ends although the store has not taken %d of its results; the tasks run again",
+            self.worker_id,
+            len(self._desk.leases()),
+        )
+
+    def _pause(self) -> None:
+        threading.Event().wait(_STEP_SECONDS)
+
+
+_teams: Final[weakref.WeakSet[Team]] = weakref.WeakSet()
+
+
+def _end_all() -> None:
+    """Give back, when the interpreter ends, what workers hold that nobody has stopped."""
+    teams = list(_teams)
+    for team in teams:
+        team.drain(0.0)
+    for team in teams:
+        team.join(_SETTLE_SECONDS)
+
+
+atexit.register(_end_all)
