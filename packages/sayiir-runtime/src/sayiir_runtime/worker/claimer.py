@@ -1,4 +1,4 @@
-"""The thread that claims: it keeps the desk filled, and waits where there is nothing to do.
+"""Claiming: keeping the desk filled, and waiting where there is nothing to do.
 
 How this works: it claims whenever the desk has room. A claim that finds nothing is followed by a
 look at when something will be due, and a sleep until then, until a hint from the store, or
@@ -9,21 +9,22 @@ hint may be lost. A claim without an answer is given back, by its number, until 
 from __future__ import annotations
 
 import logging
-import random
 import threading
-from collections.abc import Callable
-from datetime import timedelta
-from time import monotonic
-from typing import Final
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Final, Protocol
 
 from sayiir_core.errors import BackendError, SessionEndedError
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.wakeup import Subscription
-from sayiir_core.snapshot.effect import Lease
-from sayiir_runtime.runner.lease import SessionKeeper
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.workflow.definition import Definition
 from sayiir_runtime.worker.desk import Desk
 from sayiir_runtime.worker.outage import Outage
+from sayiir_runtime.worker.script import Script, perform
 
 logger = logging.getLogger("sayiir.worker")
 
@@ -33,41 +34,60 @@ _LATEST_SECONDS: Final = 1.0
 _TICK_SECONDS: Final = 0.5
 
 
+class Keeper(Protocol):
+    """What keeps the session of a worker alive."""
+
+    @property
+    def ttl(self) -> timedelta:
+        """Return how long the lease lasts."""
+        ...
+
+    def session(self) -> SessionId:
+        """Return the live session; registers one if there is none."""
+        ...
+
+    def save_definition(self, definition: Definition) -> None:
+        """Store a definition, once."""
+        ...
+
+
 class Claimer:
-    """Claim for one desk.
+    """Claim for one desk, from one thread.
 
     ``admitted`` is called when there is something new to run, ``session_lost`` when the store
-    calls a session ended, ``gate`` is closed while a commit has an answer outstanding.
+    calls a session ended, ``settled`` when commits may go on after a reconciliation.
     """
 
     def __init__(
         self,
         desk: Desk,
         backend: Backend,
-        keeper: SessionKeeper,
+        keeper: Keeper,
         outage: Outage,
-        gate: threading.Lock,
+        random: Random,
         *,
         poll: timedelta | None,
         admitted: Callable[[], None],
+        settled: Callable[[], None],
         session_lost: Callable[[SessionId], None],
     ) -> None:
         self._desk = desk
         self._backend = backend
         self._keeper = keeper
         self._outage = outage
-        self._gate = gate
+        self._random = random
         self._poll = None if poll is None else poll.total_seconds()
         self._admitted = admitted
+        self._settled = settled
         self._session_lost = session_lost
         self._changed = threading.Condition()
         self._is_hinted = False
         self._is_stopping = False
+        self._is_known = False
         self._claim_no = 0
         self._unanswered: list[tuple[SessionId, int]] = []
         self._patience = _SOONEST_SECONDS
-        self._reconciled = monotonic()
-        self._is_known = False
+        self._reconciled = desk.monotonic()
         self.subscription: Subscription | None = None
 
     def hint(self) -> None:
@@ -77,7 +97,7 @@ class Claimer:
             self._changed.notify()
 
     def stop(self) -> None:
-        """Claim nothing more; ``run`` returns when what it owes has been given back once."""
+        """Claim nothing more."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
@@ -88,47 +108,53 @@ class Claimer:
         self.subscription = None if wakeup is None else wakeup.subscribe(self.hint)
         try:
             while not self._is_stopping:
-                self._wait(self._turn())
+                self._wait(perform(self.turn()))
         finally:
             if self.subscription is not None:
                 self.subscription.close()
 
-    def settle(self) -> bool:
-        """Give back what must be; False if the store could not be reached."""
-        try:
-            self._give_back()
-        except BackendError as error:
-            logger.debug("nothing could be given back: %s", error)
-            return False
-        return True
+    def _wait(self, seconds: float) -> None:
+        with self._changed:
+            if seconds > 0 and not self._is_hinted and not self._is_stopping:
+                self._changed.wait(seconds)
 
-    def _turn(self) -> float:
-        """Do what there is to do; return how long to wait, in seconds."""
+    def turn(self) -> Script[float]:
+        """Do what there is to do; return how long to wait if no hint comes, in seconds."""
         self._is_hinted = False
         try:
-            self._give_back()
+            yield from self._give_back()
             quota = self._desk.quota()
             if quota == 0:
                 return _TICK_SECONDS
-            seconds = 0.0 if self._claim(quota) else self._until_due()
+            seconds = 0.0
+            if not (yield from self._claim(min(quota, CLAIM_LIMIT))):
+                seconds = yield from self._until_due()
             self._outage.over()
         except BackendError as error:
-            self._outage.wait(error)
-            return 0.0
+            return self._outage.note(error)
         except Exception:
             logger.exception("claiming failed, trying again")
             return _LATEST_SECONDS
         return seconds
 
-    def _claim(self, quota: int) -> bool:
-        self._make_known()
-        session = self._keeper.session()
-        limit = min(quota, CLAIM_LIMIT)
+    def settle(self) -> Script[bool]:
+        """Give back what must be; return whether the store could be reached."""
+        try:
+            yield from self._give_back()
+        except BackendError as error:
+            self._outage.note(error)
+            return False
+        return True
+
+    def _claim(self, limit: int) -> Script[bool]:
+        yield from self._make_known()
+        session: SessionId = yield self._keeper.session
         self._claim_no += 1
         self._unanswered.append((session, self._claim_no))
+        lanes = self._desk.serving.lanes
         try:
-            claims = self._backend.claims.claim(
-                session, self._claim_no, self._desk.serving.lanes, limit
+            claims: Sequence[Claim] = yield partial(
+                self._backend.claims.claim, session, self._claim_no, lanes, limit
             )
         except SessionEndedError:
             self._unanswered.clear()
@@ -136,77 +162,69 @@ class Claimer:
             return True
         self._unanswered.pop()
         self._desk.counts.claims += 1
-        if not claims:
-            return False
         self._desk.admit(claims, limit)
-        self._patience = _SOONEST_SECONDS
-        self._admitted()
-        return True
+        if claims:
+            self._patience = _SOONEST_SECONDS
+            self._admitted()
+        return bool(claims)
 
-    def _make_known(self) -> None:
+    def _make_known(self) -> Script[None]:
         """Store what this worker serves, so that any tool can draw it, and lanes exist."""
         if not self._is_known:
             for program in self._desk.serving.programs.values():
-                self._keeper.save_definition(program.definition)
+                yield partial(self._keeper.save_definition, program.definition)
             self._is_known = True
 
-    def _until_due(self) -> float:
+    def _until_due(self) -> Script[float]:
         """Return how long nothing can be claimed, as far as can be known."""
         self._patience = min(self._patience * 1.5, _LATEST_SECONDS)
         heard = self.subscription is not None and self.subscription.trouble is None
-        seconds = _LATEST_SECONDS if heard else self._patience * random.uniform(0.8, 1.0)  # noqa: S311
+        seconds = _LATEST_SECONDS if heard else self._patience * self._random.uniform(0.8, 1.0)
         if self._poll is not None:
             seconds = self._poll if heard else min(seconds, self._poll)
-        due = self._backend.claims.next_due(self._desk.serving.lanes)
+        due: datetime | None = yield partial(
+            self._backend.claims.next_due, self._desk.serving.lanes
+        )
         if due is not None:
             # What is due and was not given is in another claim's hands, or avoids this session.
             wait = (due - self._backend.now()).total_seconds()
             seconds = min(seconds, wait if wait > 0 else self._patience)
-        return min(seconds, _TICK_SECONDS) if self._desk.leases() else seconds
-
-    def _wait(self, seconds: float) -> None:
-        if seconds <= 0:
-            return
-        until = monotonic() + seconds
-        with self._changed:
-            while not self._is_hinted and not self._is_stopping:
-                left = until - monotonic()
-                if left <= 0:
-                    return
-                self._changed.wait(left)
+        return seconds if self._desk.is_idle() else min(seconds, _TICK_SECONDS)
 
     # Giving back.
 
-    def _give_back(self) -> None:
+    def _give_back(self) -> Script[None]:
         while self._unanswered:
             session, claim_no = self._unanswered[0]
-            self._backend.claims.release_claim(session, claim_no)
+            yield partial(self._backend.claims.release_claim, session, claim_no)
             self._unanswered.pop(0)
         leases = self._desk.give_back()
         if leases:
-            self._release(leases)
-        age = monotonic() - self._reconciled
-        if self._desk.is_unclear or age > self._keeper.ttl.total_seconds():
-            self._reconcile()
-
-    def _release(self, leases: list[Lease]) -> None:
-        try:
-            self._backend.claims.release(leases)
-        except BackendError:
-            # The reconciliation gives back whatever the desk does not know to be held.
-            self._desk.is_unclear = True
-            raise
-
-    def _reconcile(self) -> None:
-        """Give back what the store thinks is held here and is not.
-
-        No answer is outstanding: claims are made by this thread, commits wait at the gate.
-        """
-        with self._gate:
-            self._desk.is_unclear = False
             try:
-                self._backend.sessions.reconcile(self._keeper.session(), self._desk.leases())
+                yield partial(self._backend.claims.release, leases)
             except BaseException:
+                # The reconciliation gives back what is not known here.
                 self._desk.is_unclear = True
                 raise
-        self._reconciled = monotonic()
+        age = self._desk.monotonic() - self._reconciled
+        if self._desk.is_unclear or age > self._keeper.ttl.total_seconds():
+            yield from self._reconcile()
+
+    def _reconcile(self) -> Script[None]:
+        """Give back what the store thinks is held here and is not.
+
+        No answer is outstanding meanwhile: claims come from here, and the desk lets no batch go.
+        """
+        leases = self._desk.begin_reconciling()
+        if leases is None:
+            return
+        try:
+            session: SessionId = yield self._keeper.session
+            yield partial(self._backend.sessions.reconcile, session, leases)
+        except BaseException:
+            self._desk.is_unclear = True
+            raise
+        finally:
+            self._desk.end_reconciling()
+            self._settled()
+        self._reconciled = self._desk.monotonic()

@@ -1,35 +1,40 @@
-"""The thread that commits what has ended.
+"""Committing what has ended.
 
 How this works: while one batch is on its way to the store, what ends queues up and leaves with the
 next one: a group commit without waiting for company. An answer that is unclear is asked for again by
-sending the same batch; it is never guessed. What a store refuses for a reason that does not pass
-is taken out of the batch and tried alone, so that it delays nobody else.
+sending the same batch; it is never guessed. A batch that a store refuses for a reason that does
+not pass is sent again one by one, and what fails alone is kept for a later try: it delays nobody.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from sayiir_core.errors import BackendError
+from sayiir_core.ids import SessionId
 from sayiir_core.ports.checkpoints import CheckpointStore
 from sayiir_core.snapshot.answer import Answer, Lost, LostReason
 from sayiir_runtime.worker.desk import Desk
 from sayiir_runtime.worker.held import Held
 from sayiir_runtime.worker.outage import Outage
+from sayiir_runtime.worker.script import Script, perform
 
 logger = logging.getLogger("sayiir.worker")
 
-_ALONE_AGAIN_SECONDS: Final = 1.0
+IDLE: Final = 1.0
+_ASIDE_SECONDS: Final = 1.0
 
 
 class Committer:
-    """Commit batches of one desk.
+    """Commit batches of one desk, from one thread.
 
     ``after`` is called when answers have changed the desk; ``session_lost`` when the store calls
-    the session ended. ``gate`` is held from the sending of a batch until its answers are taken.
+    the session ended.
     """
 
     def __init__(
@@ -39,9 +44,8 @@ class Committer:
         outage: Outage,
         *,
         after: Callable[[], None],
-        session_lost: Callable[[Held], None],
+        session_lost: Callable[[SessionId], None],
     ) -> None:
-        self.gate: Final = threading.Lock()
         self._desk = desk
         self._checkpoints = checkpoints
         self._outage = outage
@@ -50,8 +54,8 @@ class Committer:
         self._changed = threading.Condition()
         self._is_waiting = False
         self._is_stopping = False
-        self._is_aborted = False
-        self._alone: list[Held] = []
+        self._unsent: deque[list[Held]] = deque()
+        self._aside: list[tuple[float, Held]] = []
 
     def wake(self) -> None:
         """Look for something to commit."""
@@ -59,77 +63,75 @@ class Committer:
             with self._changed:
                 self._changed.notify()
 
-    def stop(self, *, abort: bool = False) -> None:
-        """End once everything is committed, or with ``abort`` at once."""
+    def stop(self) -> None:
+        """End before the next batch."""
         with self._changed:
             self._is_stopping = True
-            self._is_aborted = self._is_aborted or abort
             self._changed.notify()
-        self._outage.wake()
 
     def run(self) -> None:
         """Commit until stopped."""
-        while self._wait():
-            batch = self._desk.batch()
-            if batch:
-                self._commit(batch)
-                self._after()
-            for held in self._take_alone():
-                self._commit([held])
-                self._after()
+        while not self._is_stopping:
+            seconds = perform(self.turn())
+            if seconds > 0:
+                self._wait(seconds)
 
-    def _wait(self) -> bool:
+    def _wait(self, seconds: float) -> None:
         with self._changed:
             self._is_waiting = True
-            while not self._desk.has_ended() and not self._is_stopping:
-                self._changed.wait(_ALONE_AGAIN_SECONDS if self._alone else None)
-                if self._alone:
-                    break
+            is_clear = self._outage.trouble is None
+            if not self._is_stopping and not (is_clear and self._desk.can_commit()):
+                self._changed.wait(seconds)
             self._is_waiting = False
-        return not self._is_aborted and (not self._is_stopping or self._desk.has_ended())
 
-    def _take_alone(self) -> list[Held]:
-        alone, self._alone = self._alone, []
-        return alone
-
-    def _commit(self, batch: list[Held]) -> None:
-        while not self._is_aborted:
-            with self.gate:
-                error = self._send(batch)
-            if error is None:
-                return
-            if isinstance(error, BackendError) and error.transient:
-                self._outage.wait(error)
-            elif len(batch) > 1:
-                for held in batch:
-                    self._commit([held])
-                return
-            else:
-                self._put_aside(batch[0], error)
-                return
-
-    def _send(self, batch: list[Held]) -> Exception | None:
+    def turn(self) -> Script[float]:
+        """Send one batch; return how long to wait if nobody wakes this, in seconds."""
+        if not self._desk.begin_commit():
+            return IDLE
+        batch = self._next()
+        if not batch:
+            self._desk.end_commit()
+            return IDLE
         checkpoints = [held.checkpoint for held in batch if held.checkpoint is not None]
         try:
-            answers = self._checkpoints.commit(checkpoints)
-        except Exception as error:  # noqa: BLE001 - a defect of an adapter must not end the thread
-            return error
-        self._outage.over()
-        self._desk.counts.commits += 1
-        self._desk.answered(batch, answers)
-        self._look_for_end(batch, answers)
-        return None
+            answers: Sequence[Answer] = yield partial(self._checkpoints.commit, checkpoints)
+        except BackendError as error:
+            if error.transient:
+                self._unsent.appendleft(batch)
+                return self._outage.note(error)
+            self._set_apart(batch, error)
+        except Exception as error:  # noqa: BLE001 - a defect of an adapter must not end the worker
+            self._set_apart(batch, error)
+        else:
+            self._outage.over()
+            self._desk.counts.commits += 1
+            self._desk.answered(batch, answers)
+            self._desk.end_commit()
+            self._look_for_end(batch, answers)
+            self._after()
+        return 0.0
 
-    def _look_for_end(self, batch: list[Held], answers: list[Answer]) -> None:
-        for held, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Lost) and answer.why is LostReason.SESSION_ENDED:
-                self._session_lost(held)
-                return
+    def _next(self) -> list[Held]:
+        if self._unsent:
+            return self._unsent.popleft()
+        if self._aside and self._aside[0][0] <= self._desk.monotonic():
+            return [self._aside.pop(0)[1]]
+        return self._desk.batch()
 
-    def _put_aside(self, held: Held, error: Exception) -> None:
+    def _set_apart(self, batch: list[Held], error: Exception) -> None:
+        self._desk.end_commit()
+        if len(batch) > 1:
+            self._unsent.extend([held] for held in batch)
+            return
         logger.error(
             "instance %s: a step cannot be stored, and its result is kept for another try: %r",
-            held.claim.lease.instance_id,
+            batch[0].claim.lease.instance_id,
             error,
         )
-        self._alone.append(held)
+        self._aside.append((self._desk.monotonic() + _ASIDE_SECONDS, batch[0]))
+
+    def _look_for_end(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
+        for held, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Lost) and answer.why is LostReason.SESSION_ENDED:
+                self._session_lost(held.claim.lease.session)
+                return

@@ -33,6 +33,7 @@ from sayiir_runtime.runner.input import Carry
 from sayiir_runtime.worker.counts import Counts
 from sayiir_runtime.worker.held import Held, Phase, Place
 from sayiir_runtime.worker.pace import Pace
+from sayiir_runtime.worker.ready import Ready
 from sayiir_runtime.worker.serving import Serving
 from sayiir_runtime.worker.sticky import Stickiness
 
@@ -64,20 +65,18 @@ class Desk:
         self.concurrency: Final = concurrency
         self.counts: Final = Counts()
         self.clock: Final = clock
+        self.monotonic: Final = monotonic
         self.is_draining = False
         self.is_unclear = False
-        self._monotonic = monotonic
+        self._is_committing = False
+        self._is_reconciling = False
         self._aging_interval = aging_interval
         self._pace = Pace(concurrency)
         self._sticky = Stickiness(serving, aging_interval)
         self._lock = threading.Lock()
         self._numbers = count()
         self._held: dict[Place, Held] = {}
-        # One queue for bodies that run on threads, one for those of the event loop.
-        self._ready: tuple[list[tuple[datetime, int, Held]], ...] = ([], [])
-        self._ready_count = [0, 0]
-        self._suspects: deque[Held] = deque()
-        self._suspect: Held | None = None
+        self._ready = Ready()
         self._running = 0
         self._ended: deque[Held] = deque()
         self._deadlines: list[tuple[float, int, Held, Attempt]] = []
@@ -90,9 +89,9 @@ class Desk:
         with self._lock:
             if self.is_draining:
                 return 0
-            target = self._pace.target(self._monotonic())
+            target = self._pace.target(self.monotonic())
             room = target - len(self._held)
-            starving = self._running < self.concurrency and not any(self._ready_count)
+            starving = self._running < self.concurrency and not self._ready
             return room if room > 0 and (starving or room * 8 >= target) else 0
 
     def admit(self, claims: Sequence[Claim], limit: int) -> None:
@@ -108,7 +107,7 @@ class Desk:
         if program is None or self.is_draining:
             self._returned.append(claim.lease)
             return
-        held = Held(claim, program, self._rank(claim), self._monotonic())
+        held = Held(claim, program, self._rank(claim), self.monotonic())
         held.carry = carry
         former = self._held.get(held.place)
         if former is not None:
@@ -135,12 +134,8 @@ class Desk:
             return
         held.phase = Phase.READY
         held.body = held.program.body(held.claim.cursor.node)
-        held.waiting_since = self._monotonic()
-        if held.is_suspect:
-            self._suspects.append(held)
-        else:
-            self._ready_count[held.body.is_async] += 1
-            heappush(self._ready[held.body.is_async], (held.rank, next(self._numbers), held))
+        held.waiting_since = self.monotonic()
+        self._ready.put(held)
 
     # Running bodies.
 
@@ -149,35 +144,15 @@ class Desk:
         with self._lock:
             if self._running >= self.concurrency:
                 return None
-            held = self._take_suspect(is_async) or self._take_ready(is_async)
+            held = self._ready.take(is_async)
             if held is not None:
                 held.phase = Phase.RUNNING
                 self._running += 1
             return held
 
-    def _take_suspect(self, is_async: bool) -> Held | None:
-        if self._suspect is not None or not self._suspects:
-            return None
-        held = self._suspects[0]
-        assert held.body is not None
-        if held.body.is_async is not is_async:
-            return None
-        self._suspect = self._suspects.popleft()
-        return held
-
-    def _take_ready(self, is_async: bool) -> Held | None:
-        ready = self._ready[is_async]
-        while ready:
-            held = heappop(ready)[2]
-            if held.phase is Phase.READY:
-                self._ready_count[is_async] -= 1
-                return held
-        return None
-
     def waiting(self, is_async: bool) -> int:
         """Return how many bodies could start now if there were room."""
-        suspects = self._suspect is None and bool(self._suspects)
-        return 0 if self._running >= self.concurrency else self._ready_count[is_async] + suspects
+        return 0 if self._running >= self.concurrency else self._ready.waiting(is_async)
 
     def started(self, held: Held) -> None:
         """Note that the attempt of a running cursor is about to be called."""
@@ -186,7 +161,7 @@ class Desk:
         self.counts.started += 1
         if held.body.timeout_seconds is not None:
             with self._lock:
-                until = self._monotonic() + held.body.timeout_seconds
+                until = self.monotonic() + held.body.timeout_seconds
                 entry = (until, next(self._numbers), held, held.attempt)
                 heappush(self._deadlines, entry)
 
@@ -211,8 +186,7 @@ class Desk:
 
     def _leave_running(self, held: Held) -> None:
         self._running -= 1
-        if self._suspect is held:
-            self._suspect = None
+        self._ready.ended(held)
 
     def unfit(self, held: Held) -> None:
         """Give back a cursor whose input could not be read just now."""
@@ -223,7 +197,7 @@ class Desk:
     def overdue(self) -> list[Attempt]:
         """Time out the bodies that run too long; return their attempts, to be abandoned."""
         with self._lock:
-            moment = self._monotonic()
+            moment = self.monotonic()
             late: list[Attempt] = []
             while self._deadlines and self._deadlines[0][0] <= moment:
                 _, _, held, attempt = heappop(self._deadlines)
@@ -252,7 +226,7 @@ class Desk:
         A batch whose answer is unclear is sent again as it is.
         """
         with self._lock:
-            now, moment = self.clock(), self._monotonic()
+            now, moment = self.clock(), self.monotonic()
             batch: list[Held] = []
             size = 0
             while self._ended and len(batch) < BATCH_STEPS and size < BATCH_BYTES:
@@ -277,9 +251,19 @@ class Desk:
         held.phase = Phase.COMMITTING
         return True
 
-    def has_ended(self) -> bool:
+    def can_commit(self) -> bool:
         """Tell whether there is something to commit."""
-        return bool(self._ended)
+        return bool(self._ended) and not self._is_reconciling
+
+    def begin_commit(self) -> bool:
+        """Note that an answer will be awaited; False while what is held is reconciled."""
+        with self._lock:
+            self._is_committing = not self._is_reconciling
+            return self._is_committing
+
+    def end_commit(self) -> None:
+        """Note that no answer is awaited any more."""
+        self._is_committing = False
 
     def answered(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
         """Go on with what the store has answered."""
@@ -335,7 +319,7 @@ class Desk:
     def give_back(self) -> list[Lease]:
         """Return, once, the leases to release: of what waited too long, or may not go on here."""
         with self._lock:
-            latest = self._monotonic() - RESERVE_SECONDS
+            latest = self.monotonic() - RESERVE_SECONDS
             for held in list(self._held.values()):
                 if held.phase is Phase.READY and held.waiting_since <= latest:
                     self.counts.put_back += 1
@@ -356,6 +340,19 @@ class Desk:
         with self._lock:
             return not self._held and not self._returned
 
+    def begin_reconciling(self) -> list[Lease] | None:
+        """Return what the worker holds, and let no batch go; None while an answer is awaited."""
+        with self._lock:
+            if self._is_committing:
+                return None
+            self._is_reconciling = True
+            self.is_unclear = False
+            return [held.claim.lease for held in self._held.values()]
+
+    def end_reconciling(self) -> None:
+        """Let batches go again."""
+        self._is_reconciling = False
+
     def leases(self) -> list[Lease]:
         """Return what the worker knows that it holds."""
         with self._lock:
@@ -368,7 +365,6 @@ class Desk:
             for held in list(self._held.values()):
                 self._drop(held)
             self._ended.clear()
-            self._suspects.clear()
             self._returned.clear()
             return [attempt for attempt in running if attempt is not None]
 
@@ -389,10 +385,8 @@ class Desk:
             self._leave_running(held)
             if held.attempt is not None:
                 held.attempt.is_set = True
-        elif held.phase is Phase.READY and held.is_suspect:
-            self._suspects.remove(held)
-        elif held.phase is Phase.READY and held.body is not None:
-            self._ready_count[held.body.is_async] -= 1
+        elif held.phase is Phase.READY:
+            self._ready.remove(held)
         held.phase = Phase.GONE
         if self._held.get(held.place) is held:
             del self._held[held.place]

@@ -1,10 +1,10 @@
-"""Waiting while the store cannot be reached: with back-off, said once, and visible."""
+"""What a worker knows of a store that cannot be reached: how long to wait, said once, visible."""
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
+from random import Random
 from typing import Final
 
 from sayiir_runtime.worker.counts import Counts
@@ -16,18 +16,18 @@ _LONGEST_SECONDS: Final = 3.0
 
 
 class Outage:
-    """What all threads of a worker know of their store."""
+    """The trouble that all threads of a worker have with their store, None most of the time."""
 
-    def __init__(self, counts: Counts, worker_id: str) -> None:
+    def __init__(self, counts: Counts, worker_id: str, random: Random) -> None:
         self._counts = counts
         self._worker_id = worker_id
+        self._random = random
         self._lock = threading.Lock()
-        self._woken = threading.Condition()
         self._delay = 0.0
         self.trouble: str | None = None
 
-    def wait(self, error: BaseException) -> None:
-        """Note that the store could not be reached, and wait before the next try."""
+    def note(self, error: BaseException) -> float:
+        """Note that the store could not be reached; return how long to wait, in seconds."""
         with self._lock:
             if self.trouble is None:
                 self._counts.outages += 1
@@ -38,9 +38,7 @@ class Outage:
                 )
             self.trouble = str(error)
             self._delay = min(_LONGEST_SECONDS, max(_FIRST_SECONDS, self._delay * 2))
-            delay = self._delay * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        with self._woken:
-            self._woken.wait(delay)
+            return self._delay * self._random.uniform(0.5, 1.0)
 
     def over(self) -> None:
         """Note that the store has answered."""
@@ -51,8 +49,3 @@ class Outage:
                 logger.warning("worker %s reaches its store again", self._worker_id)
             self.trouble = None
             self._delay = 0.0
-
-    def wake(self) -> None:
-        """End the waiting of this moment."""
-        with self._woken:
-            self._woken.notify_all()

@@ -14,6 +14,7 @@ import threading
 import weakref
 from dataclasses import asdict
 from datetime import timedelta
+from random import Random
 from time import monotonic
 from typing import Final
 
@@ -27,6 +28,7 @@ from sayiir_runtime.worker.crew import Crew
 from sayiir_runtime.worker.desk import Desk
 from sayiir_runtime.worker.handle import WorkerReport
 from sayiir_runtime.worker.outage import Outage
+from sayiir_runtime.worker.script import perform
 
 logger = logging.getLogger("sayiir.worker")
 
@@ -56,13 +58,14 @@ class Team:
         self._session: SessionId | None = None
         self._lock = threading.Lock()
         self._until: float | None = None
-        self._outage = Outage(desk.counts, worker_id)
+        random = Random()  # noqa: S311 - only spreads retries
+        self._outage = Outage(desk.counts, worker_id, random)
         self._committer = Committer(
             desk,
             backend.checkpoints,
             self._outage,
             after=self._look_again,
-            session_lost=lambda held: self._lose_session(held.claim.lease.session),
+            session_lost=self._lose_session,
         )
         self._crew = Crew(desk, backend.results, self._committer.wake, name=f"sayiir-{worker_id}")
         self._claimer = Claimer(
@@ -70,9 +73,10 @@ class Team:
             backend,
             keeper,
             self._outage,
-            self._committer.gate,
+            random,
             poll=poll,
             admitted=self._start_bodies,
+            settled=self._committer.wake,
             session_lost=self._lose_session,
         )
         self._clerk = Clerk(
@@ -169,7 +173,7 @@ class Team:
         self._wait_for_bodies()
         self._crew.abandon(self._desk.abandon_running())
         self._settle()
-        self._committer.stop(abort=True)
+        self._committer.stop()
         self._clerk.stop()
         self._crew.close()
         self._keeper.close()
@@ -177,7 +181,7 @@ class Team:
 
     def _wait_for_bodies(self) -> None:
         while self._desk.running() and monotonic() < (self._until or 0.0):
-            self._claimer.settle()
+            perform(self._claimer.settle())
             self._pause()
 
     def _settle(self) -> None:
@@ -185,7 +189,7 @@ class Team:
         until = monotonic() + _SETTLE_SECONDS
         while monotonic() < until:
             self._committer.wake()
-            if self._claimer.settle() and self._desk.is_idle():
+            if perform(self._claimer.settle()) and self._desk.is_idle():
                 return
             self._pause()
         logger.warning(
