@@ -127,6 +127,51 @@ class InstanceBusyError(WorkflowError):
         self.lease_age_seconds = lease_age_seconds
 
 
+class InstanceCancelledError(WorkflowError):
+    """Report that the awaited run was cancelled, by whom and why as far as they told."""
+
+    def __init__(
+        self, instance_id: str, *, reason: str | None = None, cancelled_by: str | None = None
+    ) -> None:
+        by = "" if cancelled_by is None else f" by {cancelled_by}"
+        why = "" if reason is None else f": {reason}"
+        super().__init__(
+            f"instance {instance_id!r} was cancelled{by}{why}; submit it with "
+            f"conflict_policy='terminate_existing' to start afresh",
+            instance_id=instance_id,
+        )
+        self.reason = reason
+        self.cancelled_by = cancelled_by
+
+
+class RunReplacedError(WorkflowError):
+    """Report that a new run has the id of the awaited one, whose result is gone."""
+
+    def __init__(self, instance_id: str, *, run_id: str) -> None:
+        super().__init__(
+            f"instance {instance_id!r} was started afresh, and run {run_id} is no more; ask for "
+            f"the handle of the new run",
+            instance_id=instance_id,
+        )
+        self.run_id = run_id
+
+
+class ResultTimeoutError(TimeoutError, WorkflowError):
+    """Report that a run did not end in time; ``doing`` says what it does instead."""
+
+    def __init__(self, instance_id: str, *, seconds: float, doing: str) -> None:
+        WorkflowError.__init__(
+            self,
+            f"instance {instance_id!r} has not ended within {seconds:g} s: {doing}",
+            instance_id=instance_id,
+        )
+        self.seconds = seconds
+        self.doing = doing
+
+    # The one of OSError would call the constructor with the message alone.
+    __reduce__ = SayiirError.__reduce__
+
+
 # --- the store's fault, or an operation that its state forbids ------------------------------------
 
 

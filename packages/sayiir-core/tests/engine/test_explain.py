@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sayiir_core.engine.condition import Condition
 from sayiir_core.engine.explain import Explanation, explain
 from sayiir_core.snapshot import control
-from sayiir_core.snapshot.head import Cursor, CursorState, Head, Header, InstanceState
+from sayiir_core.snapshot.head import Cursor, CursorState, Head, Header, InstanceState, Lane
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.snapshot.step import ErrorRecord
 from sayiir_core.workflow.definition import Definition, DefinitionIdentity
@@ -30,6 +30,7 @@ from sayiir_core.workflow.node import (
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(seconds=90)
 LATER = NOW + timedelta(seconds=90)
+ORDER = DefinitionIdentity("order", "h")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Facts:
     ttl: timedelta = timedelta(seconds=30)
     renewed_at: datetime = NOW - timedelta(seconds=3)
     alive: bool = True
+    lanes: tuple[Lane, ...] = (Lane(ORDER, ""), Lane(ORDER, "gpu"))
 
 
 def head_with(*cursors: Cursor, **header: Any) -> Head:
@@ -49,7 +51,7 @@ def head_with(*cursors: Cursor, **header: Any) -> Head:
     known: dict[str, Any] = {
         "instance_id": "order-1",
         "run_id": "r",
-        "identity": DefinitionIdentity("order", "h"),
+        "identity": ORDER,
         "policy_fingerprint": "p",
         "created_at": EARLIER,
     }
@@ -238,9 +240,23 @@ def test_a_ready_cursor_without_any_live_worker_says_so() -> None:
     (not_asked,) = explain(head, now=NOW)
 
     assert [Condition.UNSERVED] * 2 == [nobody.condition, dead.condition]
-    assert "no live worker is known that could claim it for tags gpu" in dead.sentence
+    assert "no live worker serves lane order@h for tags gpu" in dead.sentence
     assert "start a worker" in dead.action
     assert Condition.CLAIMABLE is not_asked.condition
+
+
+def test_a_live_worker_of_other_lanes_does_not_serve_a_cursor() -> None:
+    """A runner's session has no lanes; a worker may lack the tag or know another version."""
+    others = [(), (Lane(ORDER, ""),), (Lane(DefinitionIdentity("order", "i"), "gpu"),)]
+    mine = (Lane(ORDER, "gpu"),)
+    head = head_with(cursor_at(group="gpu"))
+
+    unserved = [explain(head, now=NOW, sessions={"s": Facts(lanes=lanes)}) for lanes in others]
+    (served,) = explain(head, now=NOW, sessions={"s": Facts(lanes=mine)})
+
+    assert [Condition.UNSERVED] * 3 == [each.condition for (each,) in unserved]
+    assert Condition.CLAIMABLE is served.condition
+    assert "claimable by any worker for tags gpu" in served.sentence
 
 
 def test_a_silent_owner_is_told_by_the_cursor_that_it_holds() -> None:

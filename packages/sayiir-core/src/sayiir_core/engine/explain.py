@@ -6,14 +6,21 @@ has a sentence and a next action. All of it is derived from the head, so it hold
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, assert_never
 
 from sayiir_core.engine.condition import Condition, advice
 from sayiir_core.ids import SessionId
-from sayiir_core.snapshot.head import Cursor, CursorState, Head, Header, InstanceState
+from sayiir_core.snapshot.head import (
+    Cursor,
+    CursorState,
+    Head,
+    Header,
+    InstanceState,
+    Lane,
+)
 from sayiir_core.workflow.definition import Definition
 from sayiir_core.workflow.node import END
 
@@ -61,6 +68,11 @@ class SessionFacts(Protocol):
         """Tell whether it has neither been reaped nor ended."""
         ...
 
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """Return the queues that it takes work from."""
+        ...
+
 
 def explain(
     head: Head,
@@ -72,7 +84,8 @@ def explain(
     """Return one explanation for the instance if it rests, and one per cursor that does not.
 
     ``now`` is the store's clock. Without ``definition`` places are named by node numbers. If given,
-    ``sessions`` are all sessions known to the store; without, nothing is said about heartbeats.
+    ``sessions`` are all that have not ended, and tell heartbeats and which lanes nobody serves;
+    without, nothing is said about either.
     """
     explainer = _Explainer(head.header, definition, now, sessions)
     explanations = explainer.rest()
@@ -97,7 +110,10 @@ class _Explainer:
         self.definition = definition
         self.now = now
         self.sessions: Mapping[SessionId, SessionFacts] = sessions or {}
-        self.unserved = sessions is not None and not any(map(self._lives, sessions.values()))
+        self.served: set[Lane] | None = None
+        if sessions is not None:
+            living = filter(self._lives, sessions.values())
+            self.served = {lane for session in living for lane in session.lanes}
 
     def rest(self) -> list[Explanation]:
         """Explain a stored state that holds every cursor, or that has none left."""
@@ -193,9 +209,11 @@ class _Explainer:
             facts = self.sessions.get(owner)
             by = f"session {owner}" if facts is None else f"{facts.worker_id} on {facts.host}"
             return Condition.OWNED, f"{what}; reserved for the runner {by}, which owns the instance"
-        tags = f" for tags {cursor.group}" if cursor.group else ""
-        if self.unserved:
-            return Condition.UNSERVED, f"{what}; no live worker is known that could claim it{tags}"
+        lane = Lane(self.header.identity, cursor.group)
+        tags = f" for tags {lane.group}" if lane.group else ""
+        if self.served is not None and lane not in self.served:
+            unserved = f"{what}; no live worker serves lane {lane.identity}{tags}"
+            return Condition.UNSERVED, unserved
         return Condition.CLAIMABLE, f"{what}; claimable by any worker{tags}"
 
     def _lives(self, session: SessionFacts) -> bool:
