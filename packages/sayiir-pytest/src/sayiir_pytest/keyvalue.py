@@ -6,15 +6,19 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 from threading import Lock
 
-from sayiir_core.errors import BackendError
+from sayiir_core.errors import BackendError, RefusedRowError
 from sayiir_core.keyvalue import KeyValueStore, Versioned
 
 
 class DictKeyValueStore:
-    """Keep everything in a dictionary; every call is atomic."""
+    """Keep everything in a dictionary; every call is atomic.
 
-    def __init__(self) -> None:
+    ``largest`` is the length in bytes of the longest value that it takes, None for any.
+    """
+
+    def __init__(self, *, largest: int | None = None) -> None:
         """Begin empty."""
+        self.largest = largest
         self._values: dict[str, Versioned] = {}
         self._keys: list[str] = []
         self._version = 0
@@ -57,6 +61,10 @@ class DictKeyValueStore:
             return found
 
     def _write(self, key: str, value: bytes) -> None:
+        if self.largest is not None and len(value) > self.largest:
+            raise RefusedRowError(
+                f"a value of {len(value)} bytes is longer than the {self.largest} of this store"
+            )
         if key not in self._values:
             insort(self._keys, key)
         self._version += 1

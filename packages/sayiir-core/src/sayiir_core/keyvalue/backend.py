@@ -60,6 +60,7 @@ class KeyValueBackend:
         self.signals = KeyValueSignals(documents, clock)
         self.control = KeyValueControl(documents, clock)
         self.results = KeyValueResults(store, records)
+        self.wakeup = None
 
     def now(self) -> datetime:
         """Return the store's clock."""

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from sayiir_core.errors import BackendError, InstanceNotFoundError
+from sayiir_core.errors import BackendError, InstanceNotFoundError, RefusedRowError
 from sayiir_core.ids import InstanceId, RunId
 from sayiir_core.keyvalue import key
 from sayiir_core.keyvalue.document import InstanceDocument, decode_instance, encode_instance
@@ -71,7 +71,7 @@ class Documents:
         """Let ``decide`` change the document in place until nobody interferes.
 
         Returns its last answer. Raises ``BackendError`` if the writer is overtaken all the time,
-        or if a session that begins to hold something has ended.
+        if a session that begins to hold something has ended, or if the store refuses a value.
         """
         place = key.instance_key(instance_id)
         lost: list[Row] = []
@@ -81,7 +81,12 @@ class Documents:
             # Emptied by the write that filled it already, unless a crash came in between.
             _empty_trash(self.store, instance_id, document)
             decision = decide(document)
-            if not decision.write or self._write(instance_id, document, decision, found):
+            try:
+                done = not decision.write or self._write(instance_id, document, decision, found)
+            except RefusedRowError:
+                drop_orphans(self.store, self.read(instance_id), [*lost, *decision.rows])
+                raise
+            if done:
                 if lost:
                     drop_orphans(self.store, self.read(instance_id), lost)
                 return decision.answer

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from sayiir_core.errors import RefusedRowError
 from sayiir_core.keyvalue import key
 from sayiir_core.keyvalue.change import Decision, Documents
 from sayiir_core.keyvalue.document import InstanceDocument
@@ -13,7 +14,7 @@ from sayiir_core.keyvalue.record import Records
 from sayiir_core.keyvalue.row import acknowledge_consumed, acknowledge_scopes, step_rows
 from sayiir_core.keyvalue.session import is_live
 from sayiir_core.ports.clock import Clock
-from sayiir_core.snapshot.answer import Answer, Committed, Lost, LostReason
+from sayiir_core.snapshot.answer import Answer, Committed, Lost, LostReason, Refused
 from sayiir_core.snapshot.apply import apply
 from sayiir_core.snapshot.effect import Checkpoint
 
@@ -33,9 +34,14 @@ class KeyValueCheckpoints:
 
     def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
         """Apply checkpoints in order; one answer each."""
-        return [
-            self._documents.change(it.lease.instance_id, partial(self._decide, it)) for it in batch
-        ]
+        return [self._commit(checkpoint) for checkpoint in batch]
+
+    def _commit(self, checkpoint: Checkpoint) -> Answer:
+        decide = partial(self._decide, checkpoint)
+        try:
+            return self._documents.change(checkpoint.lease.instance_id, decide)
+        except RefusedRowError as error:
+            return Refused(str(error))
 
     def _decide(self, checkpoint: Checkpoint, document: InstanceDocument) -> Decision[Answer]:
         lease = checkpoint.lease

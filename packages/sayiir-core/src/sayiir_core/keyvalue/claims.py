@@ -13,11 +13,12 @@ from sayiir_core.keyvalue.change import Decision, Documents
 from sayiir_core.keyvalue.document import InstanceDocument
 from sayiir_core.keyvalue.held import release_held
 from sayiir_core.keyvalue.hint import HintTarget
-from sayiir_core.keyvalue.queue import due_hints
+from sayiir_core.keyvalue.queue import due_hints, hints_by_due
 from sayiir_core.keyvalue.record import Records
-from sayiir_core.keyvalue.session import require_live
+from sayiir_core.keyvalue.session import require_live, serving
 from sayiir_core.ports.clock import Clock
 from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.avoidance import Avoidance
 from sayiir_core.snapshot.effect import Lease
 from sayiir_core.snapshot.head import Cursor, Head, Lane
 from sayiir_core.snapshot.motion import grant
@@ -33,7 +34,7 @@ _STALE: Final = object()
 class KeyValueClaims:
     """The claim port over documents and queue hints."""
 
-    __slots__ = ("_aging_interval", "_clock", "_documents", "_records")
+    __slots__ = ("_clock", "_documents", "_records", "aging_interval")
 
     def __init__(
         self, documents: Documents, records: Records, clock: Clock, aging_interval: timedelta
@@ -41,7 +42,7 @@ class KeyValueClaims:
         self._documents = documents
         self._records = records
         self._clock = clock
-        self._aging_interval = aging_interval
+        self.aging_interval = aging_interval
 
     def claim(
         self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
@@ -51,8 +52,11 @@ class KeyValueClaims:
         require_live(store, session)
         now = self._clock.now()
         claims: list[Claim] = []
-        hints = due_hints(store, lanes, now=now, aging_interval=self._aging_interval)
-        for _, place, target in hints if limit > 0 else ():
+        avoidance = Avoidance(session, lambda: serving(store))
+        hints = due_hints(store, lanes, now=now, aging_interval=self.aging_interval)
+        for _, place, target, lane in hints if limit > 0 else ():
+            if target.avoids(session, now) and avoidance.passes_over(lane, session):
+                continue
             decide = partial(_claim, place, target, session, claim_no, now)
             outcome = self._documents.change(target.instance_id, decide)
             if isinstance(outcome, Claim):
@@ -63,6 +67,14 @@ class KeyValueClaims:
                 break
         self.fill_inputs(claims)
         return claims
+
+    def next_due(self, lanes: Collection[Lane]) -> datetime | None:
+        """Return when the first cursor of these lanes that nobody holds is due."""
+        for due, place, target, _ in hints_by_due(self._documents.store, lanes):
+            document = self._documents.read(target.instance_id)
+            if document.queued.get(target.cursor) == place:
+                return due
+        return None
 
     def fill_inputs(self, claims: Sequence[Claim]) -> None:
         """Give claims the small payloads that their inputs name."""

@@ -8,6 +8,7 @@ it finds in the document that it is not the current one.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import NamedTuple
 
 from sayiir_core.errors import DeserializationError
@@ -17,15 +18,28 @@ from sayiir_core.keyvalue.document import InstanceDocument
 from sayiir_core.snapshot.document import parse
 from sayiir_core.snapshot.head import CursorKey, Head, Lane
 from sayiir_core.snapshot.reference import encode_turns
-from sayiir_core.snapshot.row_document import read_turns
+from sayiir_core.snapshot.row_document import (
+    read_instant_or_none,
+    read_turns,
+    write_instant,
+)
 from sayiir_core.workflow.fields import Fields
 
 
 class HintTarget(NamedTuple):
-    """Where a hint leads: to an instance, and of a queue hint to one of its cursors."""
+    """Where a hint leads: to an instance, and of a queue hint to one of its cursors.
+
+    Whom that cursor avoids is said here too, so that who passes it over need not read it.
+    """
 
     instance_id: InstanceId
-    cursor: CursorKey
+    cursor: CursorKey = CursorKey(0, ())
+    avoid: SessionId | None = None
+    avoid_until: datetime | None = None
+
+    def avoids(self, session: SessionId, now: datetime) -> bool:
+        """Tell what ``Cursor.avoids`` says of the cursor."""
+        return self.avoid == session and self.avoid_until is not None and now < self.avoid_until
 
 
 def set_queue_hints(document: InstanceDocument, instance_id: InstanceId) -> dict[str, bytes]:
@@ -42,7 +56,8 @@ def set_queue_hints(document: InstanceDocument, instance_id: InstanceId) -> dict
             hint = document.queued.get(cursor_key, "")
             if not hint.startswith(due):
                 hint = key.queue_key(due, document.revision, instance_id, cursor_key)
-                added[hint] = _pack(instance_id, cursor_key)
+                target = HintTarget(instance_id, cursor_key, cursor.avoid, cursor.avoid_until)
+                added[hint] = _pack(target)
             wanted[cursor_key] = hint
     document.queued = wanted
     return added
@@ -67,7 +82,7 @@ def _holders(head: Head) -> set[SessionId]:
 
 def holder_hint_value(instance_id: InstanceId) -> bytes:
     """Return what the hint of a holder says."""
-    return _pack(instance_id, CursorKey(0, ()))
+    return _pack(HintTarget(instance_id))
 
 
 def read_hint(value: bytes) -> HintTarget:
@@ -77,10 +92,22 @@ def read_hint(value: bytes) -> HintTarget:
     if not instance_id:
         raise DeserializationError("a stored hint names no instance")
     cursor = CursorKey(fields.number("scope"), read_turns(fields, "index"))
-    return HintTarget(InstanceId(instance_id), cursor)
+    avoid = fields.text_or_none("avoid")
+    return HintTarget(
+        InstanceId(instance_id),
+        cursor,
+        None if avoid is None else SessionId(avoid),
+        read_instant_or_none(fields, "avoid_until"),
+    )
 
 
-def _pack(instance_id: InstanceId, cursor: CursorKey) -> bytes:
-    scope, index = cursor
-    form = {"instance": instance_id, "scope": scope, "index": encode_turns(index)}
+def _pack(target: HintTarget) -> bytes:
+    scope, index = target.cursor
+    form = {
+        "instance": target.instance_id,
+        "scope": scope,
+        "index": encode_turns(index),
+        "avoid": target.avoid,
+        "avoid_until": write_instant(target.avoid_until),
+    }
     return json.dumps(form, separators=(",", ":")).encode()

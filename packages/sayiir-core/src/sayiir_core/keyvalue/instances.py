@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 
+from sayiir_core.errors import RefusedRowError
 from sayiir_core.ids import InstanceId
 from sayiir_core.keyvalue import key
 from sayiir_core.keyvalue.change import Decision, Documents, head_of
@@ -44,7 +45,11 @@ class KeyValueInstances:
 
     def _create(self, new: NewInstance) -> Created | Exists:
         now = self._clock.now()
-        answer = self._documents.change(new.instance_id, partial(_decide, new, now))
+        try:
+            answer = self._documents.change(new.instance_id, partial(_decide, new, now))
+        except RefusedRowError:
+            delete_run(self._documents.store, new.run_id)
+            raise
         if isinstance(answer, Exists) and answer.head.header.run_id != new.run_id:
             # Somebody else won after this run's first rows had been written.
             delete_run(self._documents.store, new.run_id)
@@ -53,6 +58,11 @@ class KeyValueInstances:
     def load(self, instance_id: InstanceId) -> Head:
         """Return the head."""
         return head_of(self._documents.read(instance_id), instance_id)
+
+    def headers(self, instance_ids: Sequence[InstanceId]) -> list[Header | None]:
+        """Return the headers, None for an unknown instance; a key-value store is asked for each."""
+        heads = [self._documents.read(instance_id).head for instance_id in instance_ids]
+        return [None if head is None else head.header for head in heads]
 
     def select(self, query: InstanceQuery) -> InstancePage:
         """Return one page of headers, newest first."""
@@ -65,7 +75,7 @@ class KeyValueInstances:
                 continue
             if query.created_after is not None and head.header.created_at <= query.created_after:
                 break
-            if _matches(head.header, query):
+            if query.selects(head.header):
                 matching.append((place, head.header))
             if len(matching) > query.limit:
                 break
@@ -131,15 +141,6 @@ def _beginning(query: InstanceQuery) -> str | None:
     if query.created_before is None:
         return query.after
     return max(query.after or "", key.created_before_key(query.created_before))
-
-
-def _matches(header: Header, query: InstanceQuery) -> bool:
-    return (
-        (query.workflow_id is None or header.identity.workflow_id == query.workflow_id)
-        and (query.state is None or header.state is query.state)
-        and (query.id_prefix is None or header.instance_id.startswith(query.id_prefix))
-        and query.labels.items() <= header.labels.items()
-    )
 
 
 def _prunable(head: Head | None, finished_before: datetime) -> bool:

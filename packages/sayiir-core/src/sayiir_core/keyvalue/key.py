@@ -34,6 +34,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _END_OF_TIME: Final = 10**19
 
+INSTANCES: Final = "i/"
 LISTING: Final = "c/"
 SESSIONS: Final = "s/"
 
@@ -41,6 +42,11 @@ SESSIONS: Final = "s/"
 def instance_key(instance_id: InstanceId) -> str:
     """Return the key of an instance's document."""
     return f"i/{instance_id}"
+
+
+def instance_of(key: str) -> InstanceId:
+    """Return the instance id in the key of a document."""
+    return InstanceId(key.removeprefix(INSTANCES))
 
 
 def birth_key(run_id: RunId) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from sayiir_core.errors import SessionEndedError
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.keyvalue.change import Decision, Documents, head_of
 from sayiir_core.keyvalue.claims import KeyValueClaims
 from sayiir_core.keyvalue.document import InstanceDocument
@@ -50,31 +50,37 @@ class KeyValueOwnership:
         return Decision((head, holder), write=head.header.owner != before)
 
     def claim_owned(
-        self, session: SessionId, claim_no: int, instance_id: InstanceId, limit: int
+        self, session: SessionId, claim_no: int, run: RunKey, limit: int
     ) -> list[Claim]:
-        """Claim what is due of an owned instance, the longest due first."""
-        claims = self._documents.change(instance_id, partial(self._claim, session, claim_no, limit))
+        """Claim what is due of an owned run, the longest due first."""
+        decide = partial(self._claim, session, claim_no, run, limit)
+        claims = self._documents.change(run.instance_id, decide)
         self._claims.fill_inputs(claims)
         return claims
 
     def _claim(
-        self, session: SessionId, claim_no: int, limit: int, document: InstanceDocument
+        self,
+        session: SessionId,
+        claim_no: int,
+        run: RunKey,
+        limit: int,
+        document: InstanceDocument,
     ) -> Decision[list[Claim]]:
         head = document.head
-        if head is None:
+        if head is None or head.header.run_id != run.run_id:
             return Decision([], write=False)
         due = control.due_for_owner(head, session, self._clock.now())[:limit]
         claims = [grant(head, cursor, session, claim_no) for cursor in due]
         return Decision(claims, write=bool(claims))
 
-    def disown(self, session: SessionId, instance_id: InstanceId) -> None:
-        """End the ownership and give back every cursor that it holds."""
+    def disown(self, session: SessionId, run: RunKey) -> None:
+        """End the ownership of a run and give back every cursor that it holds."""
 
         def decide(document: InstanceDocument) -> Decision[None]:
             head = document.head
-            if head is None or head.header.owner != session:
+            if head is None or head.header.run_id != run.run_id or head.header.owner != session:
                 return Decision(None, write=False)
             control.disown(head, session)
             return Decision(None)
 
-        self._documents.change(instance_id, decide)
+        self._documents.change(run.instance_id, decide)

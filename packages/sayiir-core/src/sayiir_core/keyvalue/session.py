@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sayiir_core.errors import SessionEndedError
-from sayiir_core.ids import SessionId
+from sayiir_core.ids import SessionId, WorkflowId
 from sayiir_core.keyvalue import key
+from sayiir_core.keyvalue.scan import scan_all
 from sayiir_core.keyvalue.store import KeyValueStore
 from sayiir_core.ports.sessions import SessionView
 from sayiir_core.snapshot.document import check_version, parse
+from sayiir_core.snapshot.head import Lane
 from sayiir_core.snapshot.row_document import read_instant, write_instant
+from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_core.workflow.fields import Fields
 
 FORMAT: Final = "sayiir-session"
@@ -38,6 +41,7 @@ class SessionDocument:
     host: str
     pid: int
     ttl: timedelta
+    lanes: tuple[Lane, ...]
     renewed_at: datetime
     steady_since: datetime
     alive: bool = True
@@ -61,6 +65,7 @@ class SessionDocument:
             ttl=self.ttl,
             renewed_at=self.renewed_at,
             alive=self.alive,
+            lanes=self.lanes,
         )
 
 
@@ -74,6 +79,10 @@ def encode_session(session: SessionDocument) -> bytes:
         "host": session.host,
         "pid": session.pid,
         "ttl_us": session.ttl // timedelta(microseconds=1),
+        "lanes": [
+            {"workflow_id": workflow_id, "structure_hash": structure_hash, "group": group}
+            for (workflow_id, structure_hash), group in session.lanes
+        ],
         "renewed_at": write_instant(session.renewed_at),
         "steady_since": write_instant(session.steady_since),
         "alive": session.alive,
@@ -92,11 +101,18 @@ def decode_session(text: bytes) -> SessionDocument:
         host=fields.text("host"),
         pid=fields.number("pid"),
         ttl=fields.length("ttl_us"),
+        lanes=tuple(_lane(item) for item in fields.records("lanes")),
         renewed_at=read_instant(fields, "renewed_at"),
         steady_since=read_instant(fields, "steady_since"),
         alive=fields.flag("alive"),
         died=fields.flag("died"),
     )
+
+
+def _lane(fields: Fields) -> Lane:
+    workflow_id = WorkflowId(fields.text("workflow_id"))
+    identity = DefinitionIdentity(workflow_id, fields.text("structure_hash"))
+    return Lane(identity, fields.text("group"))
 
 
 def find_session(store: KeyValueStore, session_id: SessionId) -> SessionDocument | None:
@@ -117,6 +133,20 @@ def change_session(
         if store.put_if(place, encode_session(session), found.version):
             return True
     return False
+
+
+def live_sessions(store: KeyValueStore) -> Iterator[SessionDocument]:
+    """Yield the sessions that have not ended."""
+    for _, value in scan_all(store, key.SESSIONS):
+        session = decode_session(value)
+        if session.alive:
+            yield session
+
+
+def serving(store: KeyValueStore) -> Iterator[tuple[SessionId, tuple[Lane, ...]]]:
+    """Yield each live session with the lanes that it takes work from."""
+    for session in live_sessions(store):
+        yield session.session_id, session.lanes
 
 
 def is_live(store: KeyValueStore, session_id: SessionId) -> bool:

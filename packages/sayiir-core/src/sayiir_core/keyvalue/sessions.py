@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from sayiir_core.errors import BackendError
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import RunKey, SessionId
 from sayiir_core.keyvalue import key
 from sayiir_core.keyvalue.change import Documents
 from sayiir_core.keyvalue.held import release_held, take_all
@@ -19,6 +19,7 @@ from sayiir_core.keyvalue.session import (
     decode_session,
     encode_session,
     find_session,
+    live_sessions,
 )
 from sayiir_core.ports.clock import Clock
 from sayiir_core.ports.sessions import NewSession, SessionView
@@ -46,6 +47,7 @@ class KeyValueSessions:
             host=origin.host,
             pid=origin.pid,
             ttl=session.ttl,
+            lanes=session.lanes,
             renewed_at=now,
             steady_since=now,
         )
@@ -70,13 +72,13 @@ class KeyValueSessions:
         self,
         session_id: SessionId,
         held: Sequence[Lease],
-        instance_id: InstanceId | None = None,
+        run: RunKey | None = None,
     ) -> None:
-        """Give back every cursor under this session, or one instance's, that is not listed."""
+        """Give back every cursor under this session, or one run's, that is not listed."""
         listed = {(lease.run_id, lease.scope, lease.index, lease.fence) for lease in held}
 
         def is_unlisted(head: Head, cursor: Cursor) -> bool:
-            if instance_id is not None and head.header.instance_id != instance_id:
+            if run is not None and run != (head.header.instance_id, head.header.run_id):
                 return False
             place = (head.header.run_id, cursor.scope, cursor.index, cursor.fence)
             return place not in listed
@@ -120,6 +122,11 @@ class KeyValueSessions:
         """Return what is known of a session."""
         found = find_session(self._documents.store, session_id)
         return None if found is None else found.view()
+
+    def live(self) -> list[SessionView]:
+        """Return the sessions that have not ended."""
+        views = [session.view() for session in live_sessions(self._documents.store)]
+        return sorted(views, key=lambda view: (view.worker_id, view.session_id))
 
     def _bury(self, session_id: SessionId) -> None:
         store = self._documents.store

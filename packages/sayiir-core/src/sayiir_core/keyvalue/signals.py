@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 
 from sayiir_core.ids import InstanceId
 from sayiir_core.keyvalue import key
 from sayiir_core.keyvalue.change import Decision, Documents
-from sayiir_core.keyvalue.document import InstanceDocument
+from sayiir_core.keyvalue.document import InstanceDocument, decode_instance
 from sayiir_core.keyvalue.row import Row, acknowledge_consumed, digest
+from sayiir_core.keyvalue.scan import scan_all
 from sayiir_core.ports.clock import Clock
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.head import PendingSignal
+from sayiir_core.snapshot.inbox import expire
 
 
 class KeyValueSignals:
@@ -47,3 +50,27 @@ class KeyValueSignals:
     def pending(self, instance_id: InstanceId) -> list[PendingSignal]:
         """Return the signals that nothing has consumed, oldest first."""
         return self._documents.read(instance_id).inbox
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` old signals that nothing will consume; returns how many."""
+        store, removed = self._documents.store, 0
+        for place, value in scan_all(store, key.INSTANCES):
+            if removed >= limit:
+                break
+            decide = partial(_expire, received_before, limit - removed)
+            if not decide(decode_instance(value)).write:
+                continue
+            payloads = self._documents.change(key.instance_of(place), decide)
+            for payload in payloads:
+                store.delete(payload)
+            removed += len(payloads)
+        return removed
+
+
+def _expire(
+    received_before: datetime, limit: int, document: InstanceDocument
+) -> Decision[list[str]]:
+    state = None if document.head is None else document.head.header.state
+    expired = expire(document.inbox, state, received_before=received_before, limit=limit)
+    payloads = [document.payloads.pop(signal.seq) for signal in expired]
+    return Decision(payloads, write=bool(payloads))

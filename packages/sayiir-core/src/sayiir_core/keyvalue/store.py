@@ -19,7 +19,8 @@ class KeyValueStore(Protocol):
 
     Every call is atomic, durable when it returns, and sees all that earlier calls have written,
     by whatever process. Calls come from several threads at once. A call whose outcome is unknown
-    raises ``BackendError`` with ``transient=True``.
+    raises ``BackendError`` with ``transient=True``. A write of a value that the store can never
+    hold changes nothing and raises ``RefusedRowError``.
     """
 
     def get(self, key: str) -> Versioned | None:

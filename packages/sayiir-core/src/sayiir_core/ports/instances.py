@@ -10,6 +10,7 @@ from typing import Protocol
 from sayiir_core.ids import InstanceId, RunId, SessionId, WorkflowId
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.head import Head, Header, InstanceState
+from sayiir_core.snapshot.step import ErrorRecord
 from sayiir_core.workflow.definition import DefinitionIdentity
 
 
@@ -70,6 +71,22 @@ class InstanceQuery:
     created_after: datetime | None = None
     after: str | None = None
     limit: int = 100
+
+    def selects(self, header: Header) -> bool:
+        """Tell whether a run meets every condition, whatever the page."""
+        return (
+            (self.workflow_id is None or header.identity.workflow_id == self.workflow_id)
+            and (self.state is None or header.state is self.state)
+            and (self.id_prefix is None or header.instance_id.startswith(self.id_prefix))
+            and (self.created_before is None or header.created_at < self.created_before)
+            and (self.created_after is None or header.created_at > self.created_after)
+            and self.labels.items() <= header.labels.items()
+            and (self.error_contains is None or _mentions(header.error, self.error_contains))
+        )
+
+
+def _mentions(error: ErrorRecord | None, sought: str) -> bool:
+    return error is not None and sought.casefold() in error.text.casefold()
 
 
 @dataclass(frozen=True, slots=True)

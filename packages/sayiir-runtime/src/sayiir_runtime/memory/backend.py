@@ -19,6 +19,7 @@ from sayiir_runtime.memory.results import MemoryResults
 from sayiir_runtime.memory.sessions import MemorySessions
 from sayiir_runtime.memory.signals import MemorySignals
 from sayiir_runtime.memory.store import Store
+from sayiir_runtime.memory.wakeup import MemoryWakeup
 
 DEFAULT_AGING_INTERVAL: Final = timedelta(seconds=300)
 
@@ -50,6 +51,7 @@ class InMemoryBackend:
         self.signals = MemorySignals(store)
         self.control = MemoryControl(store)
         self.results = MemoryResults(store)
+        self.wakeup = MemoryWakeup(store.hints)
 
     def open(self) -> None:
         """Do nothing: there is nothing to connect to."""
@@ -57,6 +59,6 @@ class InMemoryBackend:
     def close(self) -> None:
         """End all sessions; what is stored stays readable."""
         self.epoch += 1
-        with self._store.lock:
+        with self._store.turn:
             for session_id in self._store.sessions:
                 self._store.end_session(session_id)

@@ -39,7 +39,10 @@ class MemoryCheckpoints:
         store = self._store
         with store.lock:
             now = store.clock.now()
-            return [self._commit(checkpoint, now) for checkpoint in batch]
+            answers = [self._commit(checkpoint, now) for checkpoint in batch]
+        if store.hints.listeners:
+            store.hints.tell()
+        return answers
 
     def _commit(self, checkpoint: Checkpoint, now: datetime) -> Answer:
         store, lease = self._store, checkpoint.lease

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from sayiir_core.ids import SessionId
 from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.avoidance import Avoidance
 from sayiir_core.snapshot.effect import Lease
 from sayiir_core.snapshot.head import Lane
 from sayiir_runtime.memory.store import Store
@@ -19,6 +21,11 @@ class MemoryClaims:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    @property
+    def aging_interval(self) -> timedelta:
+        """Return how much waiting one step of priority is worth."""
+        return self._store.queue.aging_interval
+
     def claim(
         self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
     ) -> list[Claim]:
@@ -26,13 +33,19 @@ class MemoryClaims:
         store = self._store
         with store.lock:
             store.live_session(session)
-            tickets = store.queue.take(lanes, limit, store.clock.now())
+            avoidance = Avoidance(session, store.serving)
+            tickets = store.queue.take(lanes, limit, store.clock.now(), avoidance)
             return store.claim(tickets, session, claim_no)
+
+    def next_due(self, lanes: Collection[Lane]) -> datetime | None:
+        """Return when the first cursor of these lanes that nobody holds is due."""
+        with self._store.lock:
+            return self._store.queue.next_due(lanes)
 
     def release_claim(self, session: SessionId, claim_no: int) -> None:
         """Give back what one claim call took and the session still holds."""
         store = self._store
-        with store.lock:
+        with store.turn:
             known = store.sessions.get(session)
             for ticket in list(known.holds) if known is not None else ():
                 if ticket.cursor.claim_no == claim_no:
@@ -41,7 +54,7 @@ class MemoryClaims:
     def release(self, leases: Sequence[Lease]) -> None:
         """Give back cursors; a lease that is no longer held is skipped."""
         store = self._store
-        with store.lock:
+        with store.turn:
             for lease in leases:
                 run = store.run_of.get(lease.run_id)
                 ticket = None if run is None else run.tickets.get((lease.scope, lease.index))

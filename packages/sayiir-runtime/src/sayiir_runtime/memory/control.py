@@ -40,8 +40,9 @@ class MemoryControl:
 
     def _change(self, instance_id: InstanceId, change: Callable[[Head], list[Cursor]]) -> Head:
         store = self._store
-        with store.lock:
+        with store.turn:
             run = store.run(instance_id)
             for cursor in change(run.head):
                 store.refresh(run.tickets[cursor.key])
+            store.note_end(run)
             return copy_head(run.head)

@@ -31,7 +31,7 @@ class MemoryInstances:
     def create(self, batch: Sequence[NewInstance]) -> list[Created | Exists]:
         """Create each run, or answer which one has its id."""
         store = self._store
-        with store.lock:
+        with store.turn:
             for new in batch:
                 if new.owner is not None:
                     store.live_session(new.owner)
@@ -45,6 +45,7 @@ class MemoryInstances:
             if not new.replace:
                 return Exists(copy_head(existing.head))
             store.remove_run(existing)
+            store.hints.note()
         header = _header(new, now)
         head, claim = born(header, node=new.node, group=new.group, priority=new.priority)
         inbox = store.inboxes.get(new.instance_id)
@@ -60,6 +61,12 @@ class MemoryInstances:
         with self._store.lock:
             return copy_head(self._store.run(instance_id).head)
 
+    def headers(self, instance_ids: Sequence[InstanceId]) -> list[Header | None]:
+        """Return copies of headers, None for an unknown instance."""
+        with self._store.lock:
+            runs = [self._store.runs.get(instance_id) for instance_id in instance_ids]
+            return [None if run is None else run.head.header.copy() for run in runs]
+
     def select(self, query: InstanceQuery) -> InstancePage:
         """Return one page of headers, newest first."""
         store = self._store
@@ -70,7 +77,7 @@ class MemoryInstances:
             more = False
             for position in range(end - 1, -1, -1):
                 run = store.by_number[numbers[position]]
-                if _matches(run.head.header, query):
+                if query.selects(run.head.header):
                     more = len(found) == query.limit
                     if more:
                         break
@@ -107,17 +114,6 @@ def _position(numbers: list[int], after: str) -> int:
     if not (after.isascii() and after.isdigit()):
         raise ValueError(f"{after[:80]!r} is not the `next` of a page of this store")
     return bisect_left(numbers, int(after))
-
-
-def _matches(header: Header, query: InstanceQuery) -> bool:
-    return (
-        (query.workflow_id is None or header.identity.workflow_id == query.workflow_id)
-        and (query.state is None or header.state is query.state)
-        and (query.id_prefix is None or header.instance_id.startswith(query.id_prefix))
-        and (query.created_before is None or header.created_at < query.created_before)
-        and (query.created_after is None or header.created_at > query.created_after)
-        and query.labels.items() <= header.labels.items()
-    )
 
 
 def _prunable(head: Head, finished_before: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
@@ -31,23 +31,23 @@ class MemoryOwnership:
             return Owned(copy_head(run.head))
 
     def claim_owned(
-        self, session: SessionId, claim_no: int, instance_id: InstanceId, limit: int
+        self, session: SessionId, claim_no: int, run: RunKey, limit: int
     ) -> list[Claim]:
-        """Claim what is due of an owned instance, the longest due first."""
+        """Claim what is due of an owned run, the longest due first."""
         store = self._store
         with store.lock:
-            run = store.runs.get(instance_id)
-            if run is None:
+            owned = store.run_named(run)
+            if owned is None:
                 return []
-            due = control.due_for_owner(run.head, session, store.clock.now())[:limit]
-            tickets = [run.tickets[cursor.key] for cursor in due]
+            due = control.due_for_owner(owned.head, session, store.clock.now())[:limit]
+            tickets = [owned.tickets[cursor.key] for cursor in due]
             return store.claim(tickets, session, claim_no)
 
-    def disown(self, session: SessionId, instance_id: InstanceId) -> None:
-        """End the ownership and give back every cursor that it holds."""
+    def disown(self, session: SessionId, run: RunKey) -> None:
+        """End the ownership of a run and give back every cursor that it holds."""
         store = self._store
-        with store.lock:
-            run = store.runs.get(instance_id)
-            if run is not None:
-                control.disown(run.head, session)
-                store.reindex(run)
+        with store.turn:
+            owned = store.run_named(run)
+            if owned is not None:
+                control.disown(owned.head, session)
+                store.reindex(owned)

@@ -76,7 +76,8 @@ class Ticket:
     """A live cursor with its entries in the store's indexes.
 
     ``holder`` is the session under which it is listed. ``entry`` is the number of its entry in
-    the queue of ``lane``, 0 if it has none, and ``due`` and ``priority`` what that entry says.
+    the queue of ``lane``, 0 if it has none, and ``due``, ``priority`` and ``avoided`` what that
+    entry says.
     """
 
     run: Run
@@ -86,6 +87,7 @@ class Ticket:
     lane: Lane | None = None
     due: datetime | None = None
     priority: int = 0
+    avoided: SessionId | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -125,6 +127,7 @@ class Session:
             ttl=self.new.ttl,
             renewed_at=self.renewed_at,
             alive=self.alive,
+            lanes=self.new.lanes,
         )
 
 

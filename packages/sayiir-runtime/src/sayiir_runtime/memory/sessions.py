@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from datetime import datetime
 
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import RunKey, SessionId
 from sayiir_core.ports.sessions import NewSession, SessionView
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.effect import Lease
@@ -53,16 +53,16 @@ class MemorySessions:
         self,
         session_id: SessionId,
         held: Sequence[Lease],
-        instance_id: InstanceId | None = None,
+        run: RunKey | None = None,
     ) -> None:
-        """Give back every cursor under this session, or one instance's, that is not listed."""
+        """Give back every cursor under this session, or one run's, that is not listed."""
         store = self._store
         listed = {(lease.run_id, lease.scope, lease.index, lease.fence) for lease in held}
-        with store.lock:
+        with store.turn:
             session = store.sessions.get(session_id)
             for ticket in list(session.holds) if session is not None else ():
                 cursor, header = ticket.cursor, ticket.run.head.header
-                if instance_id is not None and header.instance_id != instance_id:
+                if run is not None and run != (header.instance_id, header.run_id):
                     continue
                 if (header.run_id, cursor.scope, cursor.index, cursor.fence) not in listed:
                     store.release(ticket)
@@ -70,7 +70,7 @@ class MemorySessions:
     def reap(self, session_id: SessionId) -> list[SessionId]:
         """End expired sessions if the caller is steady; returns which."""
         store = self._store
-        with store.lock:
+        with store.turn:
             now = store.clock.now()
             caller = store.sessions.get(session_id)
             if caller is None or not _steady(caller, now):
@@ -92,7 +92,7 @@ class MemorySessions:
 
     def end(self, session_id: SessionId) -> None:
         """End a session in good order and release all that it holds."""
-        with self._store.lock:
+        with self._store.turn:
             self._store.end_session(session_id)
 
     def view(self, session_id: SessionId) -> SessionView | None:
@@ -100,6 +100,12 @@ class MemorySessions:
         with self._store.lock:
             session = self._store.sessions.get(session_id)
             return None if session is None else session.view()
+
+    def live(self) -> list[SessionView]:
+        """Return the sessions that have not ended."""
+        with self._store.lock:
+            views = [it.view() for it in self._store.sessions.values() if it.alive]
+        return sorted(views, key=lambda view: (view.worker_id, view.session_id))
 
 
 def _expired(session: Session, now: datetime) -> bool:

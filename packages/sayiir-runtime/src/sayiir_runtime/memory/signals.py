@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.head import PendingSignal
+from sayiir_core.snapshot.inbox import expire
 from sayiir_runtime.memory.row import Inbox
 from sayiir_runtime.memory.store import Store
 
@@ -22,7 +24,7 @@ class MemorySignals:
     def send(self, instance_id: InstanceId, name: str, payload: bytes) -> int:
         """Deliver to a cursor that waits for the name, or keep for the next one."""
         store = self._store
-        with store.lock:
+        with store.turn:
             now = store.clock.now()
             run = store.runs.get(instance_id)
             inbox = store.inboxes.get(instance_id)
@@ -45,3 +47,19 @@ class MemorySignals:
         with self._store.lock:
             inbox = self._store.inboxes.get(instance_id)
             return [] if inbox is None else [replace(signal) for signal in inbox.pending]
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` old signals that nothing will consume; returns how many."""
+        store = self._store
+        with store.lock:
+            removed = 0
+            for instance_id, inbox in list(store.inboxes.items()):
+                run = store.runs.get(instance_id)
+                state = None if run is None else run.head.header.state
+                expired = expire(
+                    inbox.pending, state, received_before=received_before, limit=limit - removed
+                )
+                for signal in expired:
+                    del inbox.payloads[signal.seq]
+                removed += len(expired)
+            return removed

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Final, assert_never
 
 from sayiir_core.errors import InstanceNotFoundError, SessionEndedError
-from sayiir_core.ids import InstanceId, RunId, SessionId
+from sayiir_core.ids import InstanceId, RunId, RunKey, SessionId
 from sayiir_core.ports.clock import Clock
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.apply import Applied
-from sayiir_core.snapshot.head import Head
+from sayiir_core.snapshot.head import Head, Lane
 from sayiir_core.snapshot.motion import grant
 from sayiir_core.snapshot.reference import InputRef, Leaf, SignalRef, StepRef
 from sayiir_core.workflow.definition import Definition, DefinitionIdentity
 from sayiir_runtime.memory.queue import ClaimQueue
 from sayiir_runtime.memory.row import Inbox, Place, Run, Session, Ticket
 from sayiir_runtime.memory.step import fold, output_of
+from sayiir_runtime.memory.wakeup import Hints, Turn
 
 _INPUT_LIMIT: Final = 64 * 1024
 _INPUTS_LIMIT: Final = 4 * 1024 * 1024
@@ -29,9 +30,10 @@ _INPUTS_LIMIT: Final = 4 * 1024 * 1024
 class Store:
     """Runs, sessions, inboxes and definitions in plain dictionaries.
 
-    Whoever reads or changes anything here holds ``lock``. The core functions change heads in
-    place; ``follow``, ``reindex`` or ``refresh`` then bring the indexes (queue, holders, owners)
-    up to date. Invariant: an ended session holds and owns nothing.
+    Whoever reads anything here holds ``lock``; whoever may make work claimable or end a run takes
+    it as ``turn``, which gives the hints. The core functions change heads in place; ``follow``,
+    ``reindex`` or ``refresh`` then bring the indexes (queue, holders, owners) up to date.
+    Invariant: an ended session holds and owns nothing.
     """
 
     __slots__ = (
@@ -39,6 +41,7 @@ class Store:
         "by_number",
         "clock",
         "definitions",
+        "hints",
         "inboxes",
         "lock",
         "numbers",
@@ -46,11 +49,14 @@ class Store:
         "run_of",
         "runs",
         "sessions",
+        "turn",
     )
 
     def __init__(self, clock: Clock, aging_interval: timedelta) -> None:
         self.clock = clock
         self.lock = threading.Lock()
+        self.hints = Hints()
+        self.turn = Turn(self.lock, self.hints)
         self.runs: dict[InstanceId, Run] = {}
         self.run_of: dict[RunId, Run] = {}
         self.by_number: dict[int, Run] = {}
@@ -70,6 +76,11 @@ class Store:
             raise InstanceNotFoundError(instance_id)
         return run
 
+    def run_named(self, key: RunKey) -> Run | None:
+        """Return this very run, None if it is not there (any more)."""
+        run = self.runs.get(key.instance_id)
+        return run if run is not None and run.head.header.run_id == key.run_id else None
+
     def live_session(self, session_id: SessionId) -> Session:
         """Return a session that has not ended, or raise ``SessionEndedError``."""
         session = self.sessions.get(session_id)
@@ -81,6 +92,12 @@ class Store:
         """Tell whether a session is registered and has not ended."""
         session = self.sessions.get(session_id)
         return session is not None and session.alive
+
+    def serving(self) -> Iterator[tuple[SessionId, tuple[Lane, ...]]]:
+        """Yield each live session with the lanes that it takes work from."""
+        for session_id, session in self.sessions.items():
+            if session.alive:
+                yield session_id, session.new.lanes
 
     # Keeping the indexes true.
 
@@ -137,11 +154,18 @@ class Store:
             self._remove_ticket(run, key)
         for cursor in applied.touched:
             self.refresh(run.tickets[cursor.key])
+        self.note_end(run)
 
     def retire(self, run: Run, key: Place) -> None:
         """Make the indexes fit a run that has just completed at its last cursor."""
         self._list_owner(run)
         self._remove_ticket(run, key)
+        self.hints.note()
+
+    def note_end(self, run: Run) -> None:
+        """Let a hint be given if a run has ended, or a body of it that ran on has."""
+        if run.head.header.finished_at is not None:
+            self.hints.note()
 
     def refresh(self, ticket: Ticket) -> None:
         """Make the indexes fit one cursor."""
@@ -152,7 +176,10 @@ class Store:
             if session is not None:
                 self.sessions[session].holds.add(ticket)
             ticket.holder = session
-        self.queue.refresh(ticket)
+            self.note_end(ticket.run)
+        due = self.queue.refresh(ticket)
+        if due is not None and self.hints.listeners and due <= self.clock.now():
+            self.hints.note()
 
     def _remove_ticket(self, run: Run, key: Place) -> None:
         ticket = run.tickets.pop(key)
