@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sayiir_core.errors import InstanceNotFoundError
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.head import Head
 from sayiir_core.snapshot.motion import grant
 from sayiir_postgres.claims import fill_inputs, session_ended
 from sayiir_postgres.connections import Connection
@@ -55,43 +54,43 @@ class PostgresOwnership:
         return Owned(run.head)
 
     def claim_owned(
-        self, session: SessionId, claim_no: int, instance_id: InstanceId, limit: int
+        self, session: SessionId, claim_no: int, run: RunKey, limit: int
     ) -> list[Claim]:
-        """Claim what is due of an instance that the session owns; nothing if it does not."""
+        """Claim what is due of a run that the session owns; nothing if it does not."""
 
         def work(connection: Connection) -> list[Claim]:
             with self._database.transaction(connection) as tx:
                 alive = tx.send("lock_sessions", {"sessions": [session]})
-                parameters = {"session": session, "instance_id": instance_id}
+                parameters = {"session": session, "run": run.run_id}
                 rows = tx.send("lock_due_owned", parameters)
                 moment = self._database.moment(tx)
                 changes = changes_over(rows.rows())
                 if not alive.rows():
                     return []
                 claims: list[Claim] = []
-                for run in changes.runs:
-                    due = control.due_for_owner(run.head, session, moment())[:limit]
-                    run.touch(due)
-                    claims += [grant(run.head, cursor, session, claim_no) for cursor in due]
+                for locked in changes.runs:
+                    due = control.due_for_owner(locked.head, session, moment())[:limit]
+                    locked.touch(due)
+                    claims += [grant(locked.head, cursor, session, claim_no) for cursor in due]
                 write(tx, changes, self._lanes)
             fill_inputs(self._database, connection, claims)
             return claims
 
         return self._database.run(work, repeatable=False)
 
-    def disown(self, session: SessionId, instance_id: InstanceId) -> None:
-        """End the ownership and give back every cursor that it holds; repeatable."""
+    def disown(self, session: SessionId, run: RunKey) -> None:
+        """End the ownership of this run and give back every cursor that it holds; repeatable."""
 
         def work(connection: Connection) -> None:
             with self._database.transaction(connection) as tx:
-                run = lock_whole(tx, instance_id)
-                if run is not None and _owner(run.head) == session:
-                    control.disown(run.head, session)
-                    run.touch_all()
-                    write(tx, Changes(runs=[run]), self._lanes)
+                locked = lock_whole(tx, run.instance_id)
+                if locked is not None and _is_owned(locked, session, run):
+                    control.disown(locked.head, session)
+                    locked.touch_all()
+                    write(tx, Changes(runs=[locked]), self._lanes)
 
         self._database.run(work)
 
 
-def _owner(head: Head) -> SessionId | None:
-    return head.header.owner
+def _is_owned(locked: LockedRun, session: SessionId, run: RunKey) -> bool:
+    return locked.run_id == run.run_id and locked.head.header.owner == session

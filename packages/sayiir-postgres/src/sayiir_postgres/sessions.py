@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from sayiir_core.ids import InstanceId, SessionId, WorkflowId, pack_index
+from sayiir_core.ids import RunKey, SessionId, WorkflowId, pack_index
 from sayiir_core.ports.sessions import NewSession, SessionView
 from sayiir_core.snapshot.effect import Lease
 from sayiir_core.snapshot.head import Lane
@@ -71,12 +71,12 @@ class PostgresSessions:
         self,
         session_id: SessionId,
         held: Sequence[Lease],
-        instance_id: InstanceId | None = None,
+        run: RunKey | None = None,
     ) -> None:
-        """Give back every cursor under this session, or one instance's, that is not listed."""
+        """Give back every cursor under this session, or one run's, that is not listed."""
         parameters = {
             "session": session_id,
-            "instance_id": instance_id,
+            "run": None if run is None else run.run_id,
             "runs": [lease.run_id for lease in held],
             "scopes": [lease.scope for lease in held],
             "idxs": [pack_index(lease.index) for lease in held],

@@ -1,8 +1,13 @@
-"""Inboxes: send signals, and list what waits."""
+"""Inboxes: send signals, list what waits, and remove what nobody will consume."""
 
 from __future__ import annotations
 
-from sayiir_core.errors import BackendError
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from sayiir_core.errors import RefusedRowError
 from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.head import PendingSignal
@@ -10,8 +15,11 @@ from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
 from sayiir_postgres.heads import Changes, LockedRun, add_cursors, locked_instances
 from sayiir_postgres.lanes import Lanes
+from sayiir_postgres.rows import Row
 from sayiir_postgres.transaction import Transaction
 from sayiir_postgres.writes import write
+
+_AT_ONCE: Final = 500
 
 
 class PostgresSignals:
@@ -25,7 +33,7 @@ class PostgresSignals:
     def send(self, instance_id: InstanceId, name: str, payload: bytes) -> int:
         """Deliver to a cursor that waits for the name, or keep for the next one."""
         if len(payload) > self._max_payload_bytes:
-            raise BackendError(
+            raise RefusedRowError(
                 f"the payload of signal {name!r} has {len(payload)} bytes, more than "
                 f"max_payload_bytes={self._max_payload_bytes}; store it elsewhere and send its "
                 f"name, or raise the limit",
@@ -75,3 +83,32 @@ class PostgresSignals:
             PendingSignal(seq=seq, name=name, received_at=received_at)
             for seq, name, received_at in rows
         ]
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` old signals of instances that are gone or over; returns how many."""
+        removed = 0
+        while removed < limit:
+            wanted = min(limit - removed, _AT_ONCE)
+            parameters = {"received_before": received_before, "limit": wanted}
+            found = self._database.call("expired_signals", **parameters)
+            if not found:
+                break
+            gone = self._database.run(partial(self._expire, found, received_before))
+            removed += gone
+            if gone == 0:
+                break
+        return removed
+
+    def _expire(
+        self, found: Sequence[Row], received_before: datetime, connection: Connection
+    ) -> int:
+        ids = [instance_id for instance_id, _ in found]
+        parameters = {
+            "instance_ids": ids,
+            "seqs": [seq for _, seq in found],
+            "received_before": received_before,
+        }
+        with self._database.transaction(connection) as tx:
+            # Whoever consumes a signal or replaces a run holds the inbox.
+            tx.send("lock_known_inboxes", {"instance_ids": sorted(set(ids))})
+            return len(tx.send("delete_expired_signals", parameters).rows())

@@ -3,7 +3,7 @@ FROM {schema}.cursors AS c
 JOIN {schema}.instances AS i ON i.run = c.run
 JOIN {schema}.definitions AS d ON d.definition = i.definition
 WHERE c.session = %(session)s
-    AND (%(instance_id)s::text IS NULL OR i.instance_id = %(instance_id)s::text)
+    AND (%(run)s::uuid IS NULL OR c.run = %(run)s::uuid)
     AND NOT EXISTS (
     SELECT 1
     FROM unnest(%(runs)b::uuid[], %(scopes)b::int[], %(idxs)b::bytea[], %(fences)b::bigint[])

@@ -79,6 +79,8 @@ CREATE INDEX instances_labels ON {schema}.instances USING gin (labels jsonb_path
     WHERE labels <> '{{}}';
 CREATE INDEX instances_finished ON {schema}.instances (finished_at)
     WHERE finished_at IS NOT NULL;
+CREATE INDEX instances_failed ON {schema}.instances (number)
+    WHERE state = 'failed';
 CREATE INDEX instances_owner ON {schema}.instances (owner, instance_id)
     WHERE owner IS NOT NULL;
 
@@ -180,4 +182,6 @@ CREATE TABLE {schema}.signals (
 ALTER TABLE {schema}.signals ALTER COLUMN payload SET STORAGE EXTERNAL;
 
 CREATE INDEX signals_pending ON {schema}.signals (instance_id, name, seq)
+    WHERE consumed_by IS NULL;
+CREATE INDEX signals_received ON {schema}.signals (received_at)
     WHERE consumed_by IS NULL;
