@@ -105,6 +105,59 @@ def test_a_late_disown_does_not_rip_an_instance_from_a_call_that_drives_it(
     assert [0, 0] == calls
 
 
+def test_a_resume_waits_until_an_earlier_call_was_given_back(
+    disturbed: Any, in_thread: Any
+) -> None:
+    """Granted before the late disown is through, it would lose its run to it."""
+    down, order, resumed = [True], [], []
+    keeper = keeper_of(disturbed)
+
+    def disown(call: Any) -> Any:
+        if down[0]:
+            raise BackendError("the store is down")
+        if not resumed:
+            resumed.append(in_thread(lambda: resume_workflow(chain(), "i", disturbed)))
+            owned.wait(0.2)
+        call()
+        order.append("disown")
+
+    def own(call: Any) -> Any:
+        order.append("own")
+        owned.set()
+        return call()
+
+    owned = threading.Event()
+    disturbed.around["checkpoints.commit"] = fail_while(down)
+    disturbed.around["ownership.disown"] = disown
+    with pytest.raises(BackendError):
+        run_durable_workflow(chain(), "i", 0, disturbed)
+    down[0] = False
+    disturbed.around["ownership.own"] = own
+
+    keeper._tidy(disturbed, keeper.session())
+
+    assert "completed" == resumed[0].result().status
+    assert ["disown", "own"] == order
+
+
+def test_what_a_lost_answer_may_have_granted_is_given_back(disturbed: Any) -> None:
+    """Until its process ended, no other one could run the instance, and none did."""
+
+    def lose(call: Any) -> Any:
+        call()
+        raise BackendError("the answer is lost")
+
+    disturbed.around["instances.create"] = lose
+    with pytest.raises(BackendError):
+        run_durable_workflow(chain(), "i", 0, disturbed)
+    keeper = keeper_of(disturbed)
+
+    keeper._tidy(disturbed, keeper.session())
+
+    head = disturbed.plain.instances.load(InstanceId("i"))
+    assert (None, False) == (head.header.owner, head.executing)
+
+
 def test_a_drive_ends_when_its_instance_was_taken_away(in_thread: Any) -> None:
     """It once loaded the head as fast as it could until the new owner was done."""
     world = World(lambda clock: InMemoryBackend(clock=clock))
@@ -181,7 +234,7 @@ def test_a_call_that_enters_late_does_not_keep_the_ownership_of_one_that_leaves(
 def test_a_replaced_run_gives_back_nothing_of_the_run_that_replaced_it(
     disturbed: Any, in_thread: Any
 ) -> None:
-    """Reconciling goes by instance, so it once took the new run's body from under its driver."""
+    """Reconciling went by instance, and once took the new run's body from under its driver."""
     commits, calls, later = [0], [], []
     inside, reconciled = threading.Event(), threading.Event()
 

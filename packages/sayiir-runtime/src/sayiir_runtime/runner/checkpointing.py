@@ -17,7 +17,7 @@ from sayiir_core.errors import (
     SessionEndedError,
     WorkflowError,
 )
-from sayiir_core.ids import InstanceId, RunId, SessionId, check_instance_id
+from sayiir_core.ids import InstanceId, RunId, RunKey, SessionId, check_instance_id
 from sayiir_core.policy import ConflictPolicy
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import Created, Exists, InstanceQuery, NewInstance
@@ -34,7 +34,7 @@ from sayiir_runtime.runner.driver import Driver
 from sayiir_runtime.runner.input import Carry
 from sayiir_runtime.runner.lease import SessionKeeper, keeper_of
 from sayiir_runtime.runner.outlook import is_at_rest
-from sayiir_runtime.runner.ownership import Ownerships
+from sayiir_runtime.runner.ownership import Ownerships, run_key
 from sayiir_runtime.runner.program import Program, program_of
 from sayiir_runtime.status import WorkflowStatus
 
@@ -99,16 +99,17 @@ class CheckpointingRunner:
             labels=labels or {},
         )
         # Before it exists, so that no other thread finds the run and nobody driving it.
-        self._keeper.drives.enter(checked, new.run_id)
+        key = RunKey(checked, new.run_id)
+        self._keeper.drives.enter(key)
         try:
             created, session = self._create(new, session)
         except BaseException:
-            self._keeper.drives.leave(checked, new.run_id)
+            self._ownerships.abandon(key)
             raise
         if isinstance(created, Created):
             carry = Carry(INPUT, payload, input)
             return self._drive(program, created.head, session, created.claim, carry)
-        self._keeper.drives.leave(checked, new.run_id)
+        self._keeper.drives.leave(key)
         return self._use_existing(program, created.head, policy)
 
     def resume(
@@ -154,7 +155,7 @@ class CheckpointingRunner:
         try:
             self.backend.control.retry(checked)
         except BaseException:
-            self._ownerships.give_back(owned, session)
+            self._ownerships.give_back(run_key(owned), session)
             raise
         return self._drive(program, owned, session)
 
@@ -304,24 +305,16 @@ class CheckpointingRunner:
         claim: Claim | None,
         carry: Carry | None,
     ) -> DriveResult:
-        instance_id, run_id = head.header.instance_id, head.header.run_id
+        run = run_key(head)
         bodies = self._make_bodies()
         self._active.add(bodies)
         bodies.stopped = bodies.stopped or self._ownerships.stopped
         result = DriveResult()
         try:
-            driver = Driver(
-                self.backend,
-                program,
-                bodies,
-                session=session,
-                instance_id=instance_id,
-                run_id=run_id,
-                drives=self._keeper.drives,
-            )
+            driver = Driver(self.backend, program, bodies, session=session, run=run)
             result = self._watched_drive(driver, head, claim, carry)
         except DriveStoppedError:
-            logger.info("instance %s was stopped; it can be resumed", instance_id)
+            logger.info("instance %s was stopped; it can be resumed", run.instance_id)
         finally:
             self._active.discard(bodies)
             try:
@@ -329,9 +322,9 @@ class CheckpointingRunner:
             finally:
                 if result.completed:
                     # A completed run has no owner any more.
-                    self._keeper.drives.leave(instance_id, run_id)
+                    self._keeper.drives.leave(run)
                 else:
-                    self._ownerships.give_back(head, session)
+                    self._ownerships.give_back(run, session)
         return result
 
     def _watched_drive(

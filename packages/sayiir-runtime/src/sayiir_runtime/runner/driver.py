@@ -15,15 +15,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from sayiir_core.engine.advance import advance
 from sayiir_core.engine.outcome import Outcome, Started, Succeeded
-from sayiir_core.errors import RefusedRowError
-from sayiir_core.ids import InstanceId, RunId, SessionId
+from sayiir_core.ids import RunKey, SessionId
 from sayiir_core.ports.backend import Backend
-from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim, Lost, LostReason
+from sayiir_core.snapshot.answer import COMMITTED, Claim, Committed, Lost, LostReason, Refused
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Retry, Sleep
 from sayiir_core.snapshot.head import CursorKey, InstanceState
 from sayiir_core.snapshot.motion import follow
@@ -32,12 +30,11 @@ from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.bodiless import outcome_without_body
 from sayiir_runtime.runner.drive_result import DriveResult
-from sayiir_runtime.runner.drives import Drives
 from sayiir_runtime.runner.hold import Hold
 from sayiir_runtime.runner.input import MISSING, Carry, InputReader
 from sayiir_runtime.runner.outlook import loss_of, next_due
 from sayiir_runtime.runner.program import Program, TaskBody
-from sayiir_runtime.runner.refusal import commit_each
+from sayiir_runtime.runner.refusal import fail_refused
 
 logger = logging.getLogger("sayiir.runner")
 
@@ -55,10 +52,8 @@ class Driver:
         bodies: BodyRunner,
         *,
         session: SessionId,
-        instance_id: InstanceId,
-        run_id: RunId,
+        run: RunKey,
         wait_for_delays: bool = False,
-        drives: Drives | None = None,
     ) -> None:
         self._backend = backend
         self._commit = backend.checkpoints.commit
@@ -67,12 +62,10 @@ class Driver:
         self._definition = program.definition
         self._bodies = bodies
         self._session = session
-        self._instance_id = instance_id
-        self._run_id = run_id
+        self._run = run
         self._wait_for_delays = wait_for_delays
-        self._drives = drives
         self._inputs = InputReader(
-            backend.results, program.codec, program.definition, instance_id, run_id
+            backend.results, program.codec, program.definition, run.instance_id, run.run_id
         )
         self._ready: deque[Hold] = deque()
         self._running: dict[CursorKey, tuple[Hold, Attempt]] = {}
@@ -182,13 +175,12 @@ class Driver:
             now = attempt.finished_at
             checkpoint = advance(definition, claim, outcome, now=now)
             carry = Carry(StepRef(cursor.node, cursor.turns), outcome.output, attempt.result)
-            try:
-                answer = self._commit((checkpoint,))[0]
-            except RefusedRowError:
-                self._settle([hold], [outcome], [attempt])
-                return
+            answer = self._commit((checkpoint,))[0]
             if answer is not COMMITTED:
-                self._take_answer(hold, checkpoint, answer, carry, now)
+                if isinstance(answer, Refused):
+                    self._refuse(hold, outcome, answer)
+                else:
+                    self._take_answer(hold, checkpoint, answer, carry, now)
                 return
             if not follow(cursor, checkpoint, now):
                 self._note_rest(checkpoint, carry)
@@ -249,8 +241,8 @@ class Driver:
             return
         self._looked = moment
         self._due = None
-        head = self._backend.instances.load(self._instance_id)
-        why = loss_of(head, self._run_id, self._session)
+        head = self._backend.instances.load(self._run.instance_id)
+        why = loss_of(head, self._run.run_id, self._session)
         if why is not None:
             self._give_up(why)
         elif head.header.state is not InstanceState.RUNNING:
@@ -275,16 +267,21 @@ class Driver:
             advance(definition, hold.claim, outcome, now=now)
             for hold, outcome in zip(holds, outcomes, strict=True)
         ]
-        try:
-            answers = self._commit(batch)
-        except RefusedRowError:
-            answers = commit_each(self._commit, definition, holds, outcomes, batch, now)
+        answers = self._commit(batch)
         for position, hold in enumerate(holds):
+            answer = answers[position]
+            if isinstance(answer, Refused):
+                self._refuse(hold, outcomes[position], answer)
+                continue
             attempt = attempts[position] if attempts else None
             if attempt is not None and attempt.error is not None:
                 self._result.errors[attempt.body.node.path] = attempt.error
             carry = self._carry(hold, outcomes[position], attempt)
-            self._take_answer(hold, batch[position], answers[position], carry, now)
+            self._take_answer(hold, batch[position], answer, carry, now)
+
+    def _refuse(self, hold: Hold, outcome: Outcome, refused: Refused) -> None:
+        path = self._definition.nodes[hold.claim.cursor.node].path
+        self._settle([hold], [fail_refused(path, outcome, refused)])
 
     def _carry(self, hold: Hold, outcome: Outcome, attempt: Attempt | None) -> Carry | None:
         """Remember a new value, so that its first consumer needs no read."""
@@ -294,7 +291,12 @@ class Driver:
         return hold.carry
 
     def _take_answer(
-        self, hold: Hold, checkpoint: Checkpoint, answer: Answer, carry: Carry | None, now: datetime
+        self,
+        hold: Hold,
+        checkpoint: Checkpoint,
+        answer: Committed | Lost,
+        carry: Carry | None,
+        now: datetime,
     ) -> None:
         if isinstance(answer, Lost):
             self._lose(hold, answer)
@@ -328,7 +330,7 @@ class Driver:
     def _lose(self, hold: Hold, lost: Lost) -> None:
         logger.warning(
             "instance %s: a checkpoint at node %d was refused (%s)",
-            self._instance_id,
+            self._run.instance_id,
             hold.claim.cursor.node,
             lost.why.value,
         )
@@ -353,20 +355,15 @@ class Driver:
         """Give back what the store thinks is held here and is not."""
         held = [hold.claim.lease for hold in self._ready]
         held.extend(hold.claim.lease for hold, _ in self._running.values())
-        instance_id, sessions = self._instance_id, self._backend.sessions
-        reconcile = partial(sessions.reconcile, self._session, held, instance_id)
-        if self._drives is None:
-            reconcile()
-            self._unclear = False
-        else:
-            self._unclear = not self._drives.alone(instance_id, self._run_id, reconcile)
+        self._backend.sessions.reconcile(self._session, held, self._run)
+        self._unclear = False
 
     # Looking for more.
 
     def _claim(self) -> bool:
         self._claim_no += 1
         claims = self._backend.ownership.claim_owned(
-            self._session, self._claim_no, self._instance_id, self._bodies.size
+            self._session, self._claim_no, self._run, self._bodies.size
         )
         self._ready.extend(Hold(claim) for claim in claims)
         return bool(claims)
@@ -376,8 +373,8 @@ class Driver:
         self._due = None
         if not self._halted and self._claim():
             return True
-        head = self._backend.instances.load(self._instance_id)
-        self._result.lost = loss_of(head, self._run_id, self._session)
+        head = self._backend.instances.load(self._run.instance_id)
+        self._result.lost = loss_of(head, self._run.run_id, self._session)
         if self._result.lost is not None or head.header.state is not InstanceState.RUNNING:
             return False
         self._halted = False

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.errors import TaskError, WorkflowError
-from sayiir_core.ids import RunId, SessionId
+from sayiir_core.ids import RunId, RunKey, SessionId
 from sayiir_core.ports.instances import Created, NewInstance
 from sayiir_core.ports.sessions import NewSession
 from sayiir_runtime.codec import PayloadCodec
@@ -99,8 +99,7 @@ class InProcessRunner:
                 program,
                 bodies,
                 session=session,
-                instance_id=INSTANCE_ID,
-                run_id=new.run_id,
+                run=RunKey(INSTANCE_ID, new.run_id),
                 wait_for_delays=True,
             )
             result = driver.drive(created.claim, failed=straight.failure)

@@ -17,11 +17,10 @@ import time
 import uuid
 import weakref
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 from sayiir_core.errors import BackendError
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import RunKey, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.snapshot.head import Lane
@@ -66,7 +65,7 @@ class SessionKeeper:
         self._pid = os.getpid()
         self._epoch = backend.epoch
         self._stop = threading.Event()
-        self._undone: set[InstanceId] = set()
+        self._undone: set[RunKey] = set()
         self._threads: ThreadPool | None = None
         self._saved: set[tuple[DefinitionIdentity, str]] = set()
 
@@ -108,10 +107,10 @@ class SessionKeeper:
                 self._session = None
                 self._stop.set()
 
-    def disown_later(self, instance_id: InstanceId) -> None:
-        """Give an instance back as soon as the store can be reached again."""
+    def disown_later(self, run: RunKey) -> None:
+        """Give a run back as soon as the store can be reached again."""
         with self._lock:
-            self._undone.add(instance_id)
+            self._undone.add(run)
 
     def close(self) -> None:
         """End the session in good order, as far as the store can be reached."""
@@ -194,13 +193,22 @@ class SessionKeeper:
     def _tidy(self, backend: Backend, session: SessionId) -> None:
         with self._lock:
             undone = tuple(self._undone)
-        for instance_id in undone:
-            give_back = partial(backend.ownership.disown, session, instance_id)
-            self.drives.give_back(instance_id, give_back)
-            with self._lock:
-                self._undone.discard(instance_id)
+        for run in undone:
+            self._give_back(backend, session, run)
         for dead in backend.sessions.reap(session):
             logger.warning("session %s is dead; its work is free to be taken", dead)
+
+    def _give_back(self, backend: Backend, session: SessionId, run: RunKey) -> None:
+        """Give a run back, unless a call drives it again: then when that has ended."""
+        if not self.drives.enter(run):
+            return
+        self.drives.end(run)
+        try:
+            backend.ownership.disown(session, run)
+            with self._lock:
+                self._undone.discard(run)
+        finally:
+            self.drives.leave(run)
 
 
 class _Keepers:

@@ -1,8 +1,9 @@
 """Becoming the owner of an instance, and giving it back.
 
 How this works: to the store an ownership belongs to a session, which all calls of a process share.
-So a call first enters the list of what this process drives, and only then asks the store: the
-other way round another call could give away, as its own, what this one was just granted.
+So a call first enters the list of what this process drives, and only then asks the store; and it
+gives the run back before it leaves the list. Otherwise a call that ends could give away, as its
+own, what another was just granted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from typing import Final
 
 from sayiir_core.errors import BackendError, InstanceBusyError, SessionEndedError
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.ports.sessions import SessionView
@@ -22,6 +23,7 @@ from sayiir_runtime.runner.lease import SessionKeeper
 logger = logging.getLogger("sayiir.runner")
 
 _POLL_SECONDS: Final = 0.1
+_ENDING_POLL_SECONDS: Final = 0.005
 _LEAVING_SECONDS: Final = 5.0
 
 
@@ -42,42 +44,58 @@ class Ownerships:
         at_rest = head.header.state is not InstanceState.RUNNING and not head.executing
         until = time.monotonic() + (_LEAVING_SECONDS if at_rest else 0.0)
         while True:
-            run_id, instance_id = head.header.run_id, head.header.instance_id
-            while not self._keeper.drives.enter(instance_id, run_id):
-                if self.stopped or time.monotonic() >= until:
-                    ours = self._backend.sessions.view(self._keeper.session())
-                    raise self._busy(instance_id, ours)
-                time.sleep(_POLL_SECONDS)
+            run = run_key(head)
+            self._enter(run, until)
             try:
-                session, owned = self._ask(instance_id, limit, until)
-            except BaseException:
-                self._keeper.drives.leave(instance_id, run_id)
+                session, owned = self._ask(run.instance_id, limit, until)
+            except InstanceBusyError:
+                self._keeper.drives.leave(run)
                 raise
-            if owned.header.run_id == run_id:
+            except BaseException:
+                self.abandon(run)
+                raise
+            if owned.header.run_id == run.run_id:
                 self._clear(owned, session)
                 return session, owned
-            self._keeper.drives.leave(instance_id, run_id)
+            # The session owns it now, and this call does not drive it: the next turn does.
+            self._keeper.drives.leave(run)
             head = owned
 
-    def give_back(self, head: Head, session: SessionId) -> None:
+    def give_back(self, run: RunKey, session: SessionId) -> None:
         """End an ownership, at once or as soon as the store can be reached again."""
-        instance_id = head.header.instance_id
-        self._keeper.drives.leave(
-            instance_id, head.header.run_id, lambda: self._disown(session, instance_id)
-        )
+        drives = self._keeper.drives
+        drives.end(run)
+        try:
+            self._backend.ownership.disown(session, run)
+        except BackendError as error:
+            logger.warning("instance %s is given back later: %s", run.instance_id, error)
+            self._keeper.disown_later(run)
+        finally:
+            drives.leave(run)
+
+    def abandon(self, run: RunKey) -> None:
+        """Leave a run of which it is not known whether the store has given it to this call."""
+        self._keeper.disown_later(run)
+        self._keeper.drives.leave(run)
+
+    def _enter(self, run: RunKey, until: float) -> None:
+        drives = self._keeper.drives
+        while not drives.enter(run):
+            is_ending = drives.is_ending(run)
+            if self.stopped or not (is_ending or time.monotonic() < until):
+                raise self._busy(
+                    run.instance_id, self._backend.sessions.view(self._keeper.session())
+                )
+            time.sleep(_ENDING_POLL_SECONDS if is_ending else _POLL_SECONDS)
 
     def _clear(self, owned: Head, session: SessionId) -> None:
         """Release what an earlier call of this process, cut off from the store, has left."""
+        run = run_key(owned)
         try:
             if any(cursor.session == session for cursor in owned.cursors.values()):
-                instance_id, sessions = owned.header.instance_id, self._backend.sessions
-                self._keeper.drives.alone(
-                    instance_id,
-                    owned.header.run_id,
-                    lambda: sessions.reconcile(session, [], instance_id),
-                )
+                self._backend.sessions.reconcile(session, [], run)
         except BaseException:
-            self.give_back(owned, session)
+            self.give_back(run, session)
             raise
 
     def _ask(
@@ -117,12 +135,10 @@ class Ownerships:
             lease_age_seconds=max(0.0, age),
         )
 
-    def _disown(self, session: SessionId, instance_id: InstanceId) -> None:
-        try:
-            self._backend.ownership.disown(session, instance_id)
-        except BackendError as error:
-            logger.warning("instance %s is given back later: %s", instance_id, error)
-            self._keeper.disown_later(instance_id)
+
+def run_key(head: Head) -> RunKey:
+    """Return the name of the run that a head belongs to."""
+    return RunKey(head.header.instance_id, head.header.run_id)
 
 
 def _is_alive(busy: Busy, first: Busy | None) -> bool:
