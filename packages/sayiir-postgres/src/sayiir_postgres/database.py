@@ -38,6 +38,8 @@ ONCE_MORE: Final = (0.0,)
 STUBBORN: Final = (0.0, 0.1, 0.3, 1.0, 2.0)
 """Wait out a restart of the server."""
 
+_NEARLY_NOW: Final = timedelta(milliseconds=100)
+
 _CONFLICT_DELAYS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -52,7 +54,11 @@ class _InstantLoader(Loader):
 
 
 class Database:
-    """A schema on a server, opened at first use, once per process."""
+    """A schema on a server, opened at first use, once per process.
+
+    ``made_ready`` is to be called after each commit that made something claimable for pools now or
+    that may have ended a run; it returns at once and never raises. Transactions call it themselves.
+    """
 
     def __init__(
         self,
@@ -62,8 +68,12 @@ class Database:
         clock: ServerClock,
         max_connections: int,
         pooler: bool,
+        made_ready: Callable[[], None] = lambda: None,
+        connected: Callable[[], None] = lambda: None,
         conflict_delays: Sequence[float] = _CONFLICT_DELAYS,
     ) -> None:
+        self.made_ready = made_ready
+        self._connected = connected
         self.address = address
         self.schema = schema
         self.clock = clock
@@ -125,9 +135,15 @@ class Database:
     def transaction(
         self, connection: Connection, mode: Literal["write", "read"] = "write"
     ) -> Generator[Transaction]:
-        """Open a transaction on a connection; see ``sayiir_postgres.transaction``."""
+        """Open a transaction on a connection; see ``sayiir_postgres.transaction``.
+
+        After its commit whoever may be concerned by what it wrote gets a hint.
+        """
         with transaction(connection, self.statements, mode) as opened:
             yield opened
+        start = opened.concerns_from
+        if start is not None and start <= self.clock.now() + _NEARLY_NOW:
+            self.made_ready()
 
     def moment(self, tx: Transaction) -> Callable[[], datetime]:
         """Ask for the store's clock behind the locks that were sent.
@@ -203,6 +219,7 @@ class Database:
         hello = cursor.fetchone()
         assert hello is not None
         self.clock.observe(hello[-1], before=before, after=time.monotonic())
+        self._connected()
 
     def _prepare_schema(self, connection: Connection) -> None:
         if self._ready_in != os.getpid():

@@ -46,7 +46,10 @@ class PostgresInstances:
                     f"pass its name, or raise the limit",
                     instance_id=new.instance_id,
                 )
-        return self._creation.create(batch)
+        answers = self._creation.create(batch)
+        if any(new.owner is None or new.replace for new in batch):
+            self._database.made_ready()
+        return answers
 
     def load(self, instance_id: InstanceId) -> Head:
         """Return the header and all live cursors, consistent with each other."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import psycopg
@@ -38,19 +39,29 @@ class Pending:
 
 
 class Transaction:
-    """One open transaction (or a lone statement), by the names of its statements."""
+    """One open transaction (or a lone statement), by the names of its statements.
 
-    __slots__ = ("_callbacks", "_connection", "_statements")
+    ``concerns_from`` is the earliest instant from which what it wrote concerns a pool or somebody
+    who waits for the end of a run, None if nothing did.
+    """
+
+    __slots__ = ("_callbacks", "_connection", "_statements", "concerns_from")
 
     def __init__(self, connection: Connection, statements: Statements) -> None:
         self._connection = connection
         self._statements = statements
         self._callbacks: list[Callable[[], None]] = []
+        self.concerns_from: datetime | None = None
 
     def send(self, name: str, parameters: Mapping[str, Any]) -> Pending:
         """Send a statement; its failure may show only when a later answer is read."""
         cursor = self._connection.cursor(binary=True)
         return Pending(cursor.execute(self._statements[name], parameters))
+
+    def concern(self, start: datetime) -> None:
+        """Note that something written concerns others from an instant on."""
+        if self.concerns_from is None or start < self.concerns_from:
+            self.concerns_from = start
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call this once the transaction is committed."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from sayiir_core.ids import InstanceId, RunId, pack_index, sanitize_text
-from sayiir_core.snapshot.head import Cursor, CursorKey, Header
+from sayiir_core.snapshot.head import Cursor, CursorKey, Header, InstanceState
 from sayiir_core.snapshot.reference import encode_ref
 from sayiir_core.snapshot.step import ErrorRecord, ScopeRow, StepRow
 from sayiir_postgres.heads import Changes, LockedRun
@@ -15,6 +16,9 @@ from sayiir_postgres.rows import encode_deaths
 from sayiir_postgres.transaction import Transaction
 
 Placed = tuple[LockedRun, Cursor]
+
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+_GOING: Final = frozenset({InstanceState.RUNNING, InstanceState.PAUSED})
 
 
 def write(tx: Transaction, changes: Changes, lanes: Lanes) -> None:
@@ -29,6 +33,7 @@ def write(tx: Transaction, changes: Changes, lanes: Lanes) -> None:
                 (updated if key in run.stored else added).append((run, cursor))
             elif key in run.stored:
                 removed.append((run.run_id, key))
+    _note_concerned(tx, changes, [*added, *updated])
     _ensure_lanes(tx, [*added, *updated], lanes)
     _write_rows(tx, changes)
     if removed:
@@ -49,6 +54,20 @@ def _write_rows(tx: Transaction, changes: Changes) -> None:
         tx.send("insert_scopes", scope_columns(changes.scopes))
     if changes.consumed:
         tx.send("consume_signals", _consumed_columns(changes.consumed))
+
+
+def _note_concerned(tx: Transaction, changes: Changes, placed: Sequence[Placed]) -> None:
+    """Note what pools may claim, and what may have brought a run to its end.
+
+    A body of a stopped run that comes to rest changes its cursor only, and that one is held.
+    """
+    if any(run.header_changed and run.head.header.state not in _GOING for run in changes.runs):
+        tx.concern(_ALWAYS)
+    for run, cursor in placed:
+        if cursor.held and cursor.session is None:
+            tx.concern(_ALWAYS)
+        elif is_queued(run, cursor) and cursor.available_at is not None:
+            tx.concern(cursor.available_at)
 
 
 def _ensure_lanes(tx: Transaction, placed: Sequence[Placed], lanes: Lanes) -> None:
