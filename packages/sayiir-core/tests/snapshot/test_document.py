@@ -94,6 +94,8 @@ cursors = st.builds(
     fence=numbers,
     seq=numbers,
     started_at=st.none() | instants,
+    avoid=st.none() | texts,
+    avoid_until=st.none() | instants,
 )
 headers = st.builds(
     Header,
@@ -233,6 +235,8 @@ def test_a_field_that_is_not_known_is_ignored() -> None:
         (("cursors", 0, "input"), "rs1:" * 64 + "i", "more than 64 parts"),
         (("cursors", 0, "deaths"), "s1", "'deaths'"),
         (("cursors", 0, "held"), 0, "true or false"),
+        (("cursors", 0, "avoid"), 7, "'avoid'"),
+        (("cursors", 0, "avoid_until"), "soon", "'avoid_until'"),
         (("cursors", 1, "scope"), 0, "repeats the key"),
         (("inbox", 0, "received_at"), None, "'received_at'"),
         (("arrived", 0, "index"), None, "'index'"),
