@@ -1,0 +1,13 @@
+"""A simulated fleet: many workers over one store, under faults, in virtual time, from a seed.
+
+How this works: the workers decide with the code of the real worker (its desk, its claimer, its
+committer); only threads, network and time are simulated. A seeded scheduler carries every store
+call to the model store late, twice or not at all, loses answers, stops and kills workers, and checks
+the laws at every step. The same seed gives the same story, event by event.
+"""
+
+from sayiir_pytest.fleet.faults import CALM, ROUGH, Faults
+from sayiir_pytest.fleet.fleet import Fleet, FleetReport
+from sayiir_pytest.fleet.watch import Violation
+
+__all__ = ["CALM", "ROUGH", "Faults", "Fleet", "FleetReport", "Violation"]

@@ -1,0 +1,324 @@
+"""A worker whose decisions are real and whose threads, bodies and network are simulated."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from sayiir_core.authoring import Workflow
+from sayiir_core.errors import BackendError
+from sayiir_core.ids import SessionId
+from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.sessions import NewSession
+from sayiir_core.workflow.definition import Definition
+from sayiir_pytest.fleet.watch import Watch
+from sayiir_pytest.fleet.world import World
+from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.input import MISSING, InputReader
+from sayiir_runtime.worker.claimer import Claimer
+from sayiir_runtime.worker.committer import Committer
+from sayiir_runtime.worker.desk import Desk
+from sayiir_runtime.worker.held import Held
+from sayiir_runtime.worker.outage import Outage
+from sayiir_runtime.worker.script import Script
+from sayiir_runtime.worker.serving import Serving
+
+T = TypeVar("T")
+
+TTL = timedelta(seconds=30)
+_BEAT_SECONDS = 5.0
+_BODY_SECONDS = (0.0, 0.01, 0.5, 3.0, 45.0)
+_BODY_WEIGHTS = (60, 20, 10, 8, 2)
+
+
+class VirtualKeeper:
+    """The session of a virtual worker; its worker sends the heartbeats."""
+
+    ttl = TTL
+
+    def __init__(self, backend: Backend, worker_id: str, number: int, serving: Serving) -> None:
+        self._backend = backend
+        self._worker_id = worker_id
+        self._number = number
+        self._lanes = tuple(sorted(serving.lanes))
+        self._sessions = 0
+        self.current: SessionId | None = None
+
+    def session(self) -> SessionId:
+        """Return the session; registers one if there is none."""
+        if self.current is None:
+            self._sessions += 1
+            session = SessionId(f"s{self._number}.{self._sessions}")
+            self._backend.sessions.register(
+                NewSession(
+                    session_id=session, worker_id=self._worker_id, ttl=TTL, lanes=self._lanes
+                )
+            )
+            self.current = session
+        return self.current
+
+    def save_definition(self, definition: Definition) -> None:
+        """Store a definition."""
+        self._backend.definitions.save(definition)
+
+    def lost(self, session: SessionId) -> None:
+        """Forget an ended session."""
+        if self.current == session:
+            self.current = None
+
+
+class VirtualWorker:
+    """One process. ``kills`` tells whether the body of a step kills it."""
+
+    def __init__(
+        self,
+        world: World,
+        backend: Backend,
+        watch: Watch,
+        workflows: Iterable[Workflow[Any, Any]],
+        *,
+        worker_id: str,
+        number: int,
+        concurrency: int,
+        kills: Callable[[Held], bool],
+        on_death: Callable[[VirtualWorker], None],
+    ) -> None:
+        self.name = f"{worker_id}#{number}"
+        self.is_dead = False
+        self._world = world
+        self._backend = backend
+        self._watch = watch
+        self._kills = kills
+        self._on_death = on_death
+        self._still_until = 0.0
+        self._cut_off_until = 0.0
+        self._skew = timedelta(seconds=world.random.uniform(-1, 1) * world.faults.skew)
+        serving = Serving(workflows, default_codec())
+        self.desk = Desk(
+            serving,
+            concurrency=concurrency,
+            aging_interval=backend.claims.aging_interval,
+            clock=self._now,
+            monotonic=world.monotonic,
+        )
+        self._keeper = VirtualKeeper(backend, worker_id, number, serving)
+        outage = Outage(self.desk.counts, worker_id, world.random)
+        self._committer = Committer(
+            self.desk,
+            watch.checkpoints,
+            outage,
+            after=self._look_around,
+            session_lost=self._lose_session,
+        )
+        self._claimer = Claimer(
+            self.desk,
+            backend,
+            self._keeper,
+            outage,
+            world.random,
+            poll=None,
+            admitted=self._look_around,
+            settled=self._look_around,
+            session_lost=self._lose_session,
+        )
+        self._claims = _Loop(self, self._claimer.turn)
+        self._commits = _Loop(self, self._committer.turn)
+
+    def start(self) -> None:
+        """Begin to work."""
+        wakeup = self._backend.wakeup
+        if wakeup is not None:
+            self._claimer.subscription = wakeup.subscribe(self._hear)
+        self._claims.wake()
+        self.after(_BEAT_SECONDS, self._beat)
+
+    # What happens to it.
+
+    def die(self) -> None:
+        """Be killed: nothing of it happens any more, what it has sent still arrives."""
+        if not self.is_dead:
+            self.is_dead = True
+            if self._claimer.subscription is not None:
+                self._claimer.subscription.close()
+            self._world.tell(f"{self.name} dies")
+            self._on_death(self)
+
+    def stand_still(self, seconds: float) -> None:
+        """Be stopped for a while: a suspended machine, a long collection of garbage."""
+        self._world.tell(f"{self.name} stands still for {seconds:.1f} s")
+        self._still_until = self._world.monotonic() + seconds
+
+    def cut_off(self, seconds: float) -> None:
+        """Reach the store no more for a while."""
+        self._world.tell(f"{self.name} is cut off for {seconds:.1f} s")
+        self._cut_off_until = self._world.monotonic() + seconds
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something later, unless dead, and not while standing still."""
+        self._world.after(seconds, lambda: self._do(action))
+
+    def _do(self, action: Callable[[], None]) -> None:
+        if self.is_dead:
+            return
+        wait = self._still_until - self._world.monotonic()
+        if wait > 0:
+            self._world.after(wait, lambda: self._do(action))
+        else:
+            action()
+
+    def _now(self) -> datetime:
+        return self._world.clock.now() + self._skew
+
+    def _is_connected(self) -> bool:
+        return self._world.monotonic() >= self._cut_off_until
+
+    # Running scripts.
+
+    def perform(self, script: Script[T], done: Callable[[T], None]) -> None:
+        """Run a script over the simulated network."""
+        self._continue(script, lambda: next(script), done)
+
+    def _continue(
+        self, script: Script[T], go_on: Callable[[], Callable[[], Any]], done: Callable[[T], None]
+    ) -> None:
+        try:
+            call = go_on()
+        except StopIteration as end:
+            done(end.value)
+            return
+        self._world.send(
+            call,
+            reachable=self._is_connected,
+            answered=lambda result: self._do(
+                lambda: self._continue(script, lambda: script.send(result), done)
+            ),
+            failed=lambda error: self._do(
+                lambda: self._continue(script, lambda: script.throw(error), done)
+            ),
+        )
+
+    def _hear(self) -> None:
+        faults = self._world.faults
+        for _ in range(1 + self._world.chance(faults.hint_doubled)):
+            if not self._world.chance(faults.hint_lost):
+                self.after(self._world.random.uniform(0, 0.01), self._claims.wake)
+
+    def _look_around(self) -> None:
+        self._start_bodies()
+        self._commits.wake()
+        if self.desk.quota():
+            self._claims.wake()
+
+    # Sessions.
+
+    def _beat(self) -> None:
+        self.after(_BEAT_SECONDS, self._beat)
+        if self._keeper.current is not None:
+            self.perform(self._keep(self._keeper.current), lambda _: None)
+
+    def _keep(self, session: SessionId) -> Script[None]:
+        try:
+            is_alive = yield partial(self._backend.sessions.renew, session)
+            if not is_alive:
+                self._lose_session(session)
+                return
+            yield partial(self._backend.sessions.reap, session)
+        except BackendError:
+            return
+
+    def _lose_session(self, session: SessionId) -> None:
+        if self._keeper.current == session:
+            self._world.tell(f"{self.name} has lost its session {session}")
+            self._keeper.lost(session)
+            self.desk.forget_all()
+            self._claims.wake()
+
+    # Bodies.
+
+    def _start_bodies(self) -> None:
+        for is_async in (False, True):
+            while (held := self.desk.take(is_async)) is not None:
+                self._begin(held)
+
+    def _begin(self, held: Held) -> None:
+        attempt = held.begin(MISSING, self._now)
+        if not (self._is_connected() and self._world.is_store_reachable):
+            self.desk.unfit(held)
+            self._claims.wake()
+            return
+        self._watch.body_starts(held)
+        assert held.body is not None
+        lease, program = held.claim.lease, held.program
+        reader = InputReader(
+            self._backend.results,
+            program.codec,
+            program.definition,
+            lease.instance_id,
+            lease.run_id,
+        )
+        if held.body.takes_value:
+            try:
+                attempt.value = reader.read(held.claim, held.carry, held.body)
+            except BackendError:
+                # Its instance was replaced; only a worker that has lost it finds that out.
+                self.desk.unfit(held)
+                return
+        self.desk.started(held)
+        (seconds,) = self._world.random.choices(_BODY_SECONDS, _BODY_WEIGHTS)
+        if self._kills(held):
+            self.after(seconds / 2, self.die)
+        self.after(seconds, partial(self._end, held, attempt))
+
+    def _end(self, held: Held, attempt: Attempt) -> None:
+        contextvars.copy_context().run(_call, attempt)
+        self.desk.ended(held, attempt)
+        self._start_bodies()
+        self._commits.wake()
+
+
+def _call(attempt: Attempt) -> None:
+    if not attempt.body.is_async:
+        attempt.run()
+        return
+    # A body of a simulation waits for nothing, so one push takes it to its end.
+    try:
+        attempt.run_async().send(None)
+    except StopIteration:
+        return
+    raise RuntimeError(f"{attempt.body.node.path} must not wait for anything in a simulation")
+
+
+class _Loop:
+    """One thread of a worker: it takes turns, and waits in between until it is woken."""
+
+    def __init__(self, worker: VirtualWorker, turn: Callable[[], Script[float]]) -> None:
+        self._worker = worker
+        self._turn = turn
+        self._is_busy = False
+        self._is_woken = False
+        self._wait = 0
+
+    def wake(self) -> None:
+        """Take a turn soon."""
+        self._is_woken = True
+        if not self._is_busy:
+            self._go()
+
+    def _go(self) -> None:
+        self._is_busy, self._is_woken = True, False
+        self._worker.perform(self._turn(), self._rest)
+
+    def _rest(self, seconds: float) -> None:
+        self._is_busy = False
+        self._wait += 1
+        number = self._wait
+        wait = 0.0 if self._is_woken else seconds
+        self._worker.after(wait, lambda: self._continue(number))
+
+    def _continue(self, number: int) -> None:
+        if number == self._wait and not self._is_busy:
+            self._go()
