@@ -45,7 +45,7 @@ class Outage:
         if self.trouble is None:
             return
         with self._lock:
-            if self.trouble is not None:
-                logger.warning("worker %s reaches its store again", self._worker_id)
-            self.trouble = None
+            trouble, self.trouble = self.trouble, None
             self._delay = 0.0
+        if trouble:
+            logger.warning("worker %s reaches its store again", self._worker_id)
