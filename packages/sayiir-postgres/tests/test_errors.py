@@ -109,7 +109,7 @@ def test_a_user_without_rights_reads_the_remedy(place: tuple[str, str]) -> None:
         owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
     assert not error.transient
-    assert "migration_sql()" in str(error)
+    assert "migration_script()" in str(error)
 
 
 def test_texts_that_the_server_refuses_are_mended(place: tuple[str, str]) -> None:

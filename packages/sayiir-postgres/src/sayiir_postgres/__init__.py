@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sayiir_postgres.backend import PostgresBackend
+    from sayiir_postgres.migrate import migration_script
 
-__all__ = ["PostgresBackend"]
+__all__ = ["PostgresBackend", "migration_script"]
 
 
 def __getattr__(name: str) -> Any:
     # The plugin next door is loaded to learn URL schemes; that must not load the driver.
-    if name != "PostgresBackend":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sayiir_postgres.backend import PostgresBackend
+    if name == "PostgresBackend":
+        from sayiir_postgres.backend import PostgresBackend
 
-    return PostgresBackend
+        return PostgresBackend
+    if name == "migration_script":
+        from sayiir_postgres.migrate import migration_script
+
+        return migration_script
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from sayiir_postgres.database import Database
 from sayiir_postgres.definitions import PostgresDefinitions
 from sayiir_postgres.instances import PostgresInstances
 from sayiir_postgres.lanes import Lanes
-from sayiir_postgres.migrate import migration_sql
+from sayiir_postgres.migrate import DEFAULT_SCHEMA, check_schema
 from sayiir_postgres.ownership import PostgresOwnership
 from sayiir_postgres.results import PostgresResults
 from sayiir_postgres.server_clock import ServerClock
@@ -49,21 +49,20 @@ class PostgresBackend:
         self,
         dsn: str,
         *,
-        schema: str = "sayiir",
+        schema: str = DEFAULT_SCHEMA,
         clock: Clock | None = None,
         aging_interval: Duration = AGING_INTERVAL,
         max_connections: int = MAX_CONNECTIONS,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
         pooler: bool = False,
     ) -> None:
-        _check("schema", 0 < len(schema.encode()) < 64 and not {"\0", "%"} & set(schema))
         _check("max_connections", max_connections >= 1)
         _check("max_payload_bytes", max_payload_bytes >= 1)
         self.epoch = 0
         self._clock = ServerClock(clock)
         database = self._database = Database(
             Address(dsn),
-            schema=schema,
+            schema=check_schema(schema),
             clock=self._clock,
             max_connections=max_connections,
             pooler=pooler,
@@ -150,10 +149,6 @@ class PostgresBackend:
                 self._sessions.end_mine()
         finally:
             self._database.close()
-
-    def migration_sql(self) -> str:
-        """Return the script that makes the schema, for whoever keeps that right to themselves."""
-        return migration_sql(self._database.schema)
 
     def __repr__(self) -> str:
         return f"PostgresBackend({str(self._database.address)!r}, schema={self._database.schema!r})"

@@ -24,7 +24,7 @@ class AnswerLostError(Exception):
 _TABLE: Final[tuple[tuple[str, bool, str], ...]] = (
     ("28", False, "check the user, its password, and the server's pg_hba.conf"),
     ("3D000", False, "create the database first"),
-    ("42501", False, "grant this user the rights, or let its owner apply migration_sql()"),
+    ("42501", False, "grant this user the rights, or let its owner apply migration_script()"),
     ("42P01", False, "the tables of this schema are gone; open a fresh backend to make them"),
     ("3F000", False, "the schema is gone; open a fresh backend to make it"),
     ("26", False, "behind a pooler in transaction mode, pass pooler=True"),

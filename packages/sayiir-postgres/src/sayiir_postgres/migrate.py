@@ -1,6 +1,9 @@
 """The schema: numbered migrations that only go forward, applied under a lock.
 
-The lock belongs to the transaction, so it works behind a pooler, and is gone with its holder.
+How this works: the statements are the same whether a process applies them at its first use or an
+owner by hand from the printed script. Each migration tests for itself whether it lacks, so the
+script may be applied again, and over any earlier version. The lock belongs to the transaction, so
+it works behind a pooler, and is gone with its holder.
 """
 
 from __future__ import annotations
@@ -14,27 +17,47 @@ from sayiir_core.errors import BackendError
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.statements import migrations
 
+DEFAULT_SCHEMA: Final = "sayiir"
+
 _LOCK_SPACE: Final = 0x5A11
+_MAX_NAME_BYTES: Final = 63
+
+_LOCK: Final = sql.SQL("SELECT pg_advisory_xact_lock({space}, {key})")
+# Not by IF NOT EXISTS, which asks for the right to make a schema even where there is one.
+_SCHEMA: Final = sql.SQL(
+    "IF NOT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = {name}) THEN\n"
+    "CREATE SCHEMA {schema};\n"
+    "END IF;"
+)
 _TABLE: Final = sql.SQL(
     "CREATE TABLE IF NOT EXISTS {schema}.migrations ("
     "version integer PRIMARY KEY, name text NOT NULL, "
     "applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
 )
-_RECORD: Final = sql.SQL("INSERT INTO {schema}.migrations (version, name) VALUES ({n}, {name})")
+_HEAD: Final = sql.SQL("IF NOT EXISTS (SELECT 1 FROM {schema}.migrations WHERE version = {n}) THEN")
+_TAIL: Final = sql.SQL(
+    "INSERT INTO {schema}.migrations (version, name) VALUES ({n}, {title});\nEND IF;"
+)
 
 
-def migration_sql(schema: str) -> str:
-    """Return everything that makes the schema, as a script for psql."""
-    name = sql.Identifier(schema)
-    parts = [
-        b"BEGIN;\n",
-        sql.SQL("CREATE SCHEMA IF NOT EXISTS {schema};\n").format(schema=name).as_bytes(None),
-        _TABLE.format(schema=name).as_bytes(None) + b";\n",
-    ]
-    for number, title, text in migrations(schema):
-        parts += [b"\n", text, b"\n\n", _record(schema, number, title), b";\n"]
-    parts.append(b"COMMIT;\n")
-    return b"".join(parts).decode()
+def migration_script(schema: str = DEFAULT_SCHEMA) -> str:
+    """Return everything that makes or updates the schema, as one transaction for ``psql``.
+
+    It is for whoever allows no process to change tables: apply it by hand, before the first use
+    and before each release that brings a migration. It may be applied more than once. Raises
+    ``ValueError`` for a name that cannot be a schema's.
+    """
+    statements = ["BEGIN", *_statements(check_schema(schema)), "COMMIT"]
+    return "".join(f"{statement};\n\n" for statement in statements)
+
+
+def check_schema(schema: str) -> str:
+    """Return the name of a schema; ``ValueError`` for one that cannot be meant."""
+    if not 0 < len(schema.encode()) <= _MAX_NAME_BYTES or {"\0", "%"} & set(schema):
+        raise ValueError(
+            f"schema must have 1 to {_MAX_NAME_BYTES} bytes, without NUL and %, not {schema!r}"
+        )
+    return schema
 
 
 def migrate(connection: Connection, schema: str, *, server: str) -> None:
@@ -42,32 +65,43 @@ def migrate(connection: Connection, schema: str, *, server: str) -> None:
 
     Raises ``BackendError`` if a newer release has migrated it.
     """
-    known = migrations(schema)
-    latest = known[-1][0]
+    latest = max(number for number, _, _ in migrations(schema))
     if _version(connection, schema, server, latest) == latest:
         return
     with connection.transaction():
-        key = zlib.crc32(schema.encode()) - 2**31
-        connection.execute(
-            b"SELECT pg_advisory_xact_lock(%s::int, %s::int)", (_LOCK_SPACE, key), prepare=False
-        )
-        _create_schema(connection, schema)
-        done = _version(connection, schema, server, latest)
-        for number, title, text in known:
-            if number > done:
-                connection.execute(text, prepare=False)
-                connection.execute(_record(schema, number, title), prepare=False)
+        for statement in _statements(schema):
+            connection.execute(statement.encode(), prepare=False)
+        _version(connection, schema, server, latest)
 
 
-def _create_schema(connection: Connection, schema: str) -> None:
-    """Make the schema only if it lacks, so that its owner may make it for a user without rights."""
-    name = sql.Identifier(schema)
-    found = connection.execute(
-        b"SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,), prepare=False
-    ).fetchone()
-    if found is None:
-        connection.execute(sql.SQL("CREATE SCHEMA {schema}").format(schema=name), prepare=False)
-    connection.execute(_TABLE.format(schema=name), prepare=False)
+def _statements(schema: str) -> list[str]:
+    """Return what a transaction must execute, in order."""
+    parts = {"schema": sql.Identifier(schema), "name": sql.Literal(schema)}
+    key = zlib.crc32(schema.encode()) - 2**31
+    return [
+        _LOCK.format(space=sql.Literal(_LOCK_SPACE), key=sql.Literal(key)).as_string(None),
+        _block(_SCHEMA.format(**parts).as_string(None)),
+        _TABLE.format(**parts).as_string(None),
+        *(_guarded(schema, *migration) for migration in migrations(schema)),
+    ]
+
+
+def _guarded(schema: str, number: int, title: str, text: bytes) -> str:
+    parts = {
+        "schema": sql.Identifier(schema),
+        "n": sql.Literal(number),
+        "title": sql.Literal(title),
+    }
+    head, tail = (part.format(**parts).as_string(None) for part in (_HEAD, _TAIL))
+    return _block(f"{head}\n\n{text.decode()}\n\n{tail}")
+
+
+def _block(body: str) -> str:
+    """Return a statement that executes a body, whatever quotes and dollars the body holds."""
+    mark = "$sayiir$"
+    while mark in body:
+        mark = f"{mark[:-1]}_$"
+    return f"DO {mark} BEGIN\n{body}\nEND {mark}"
 
 
 def _version(connection: Connection, schema: str, server: str, latest: int) -> int:
@@ -88,12 +122,3 @@ def _version(connection: Connection, schema: str, server: str, latest: int) -> i
             f"release knows versions up to {latest}; upgrade sayiir-postgres here"
         )
     return version
-
-
-def _record(schema: str, number: int, title: str) -> bytes:
-    parts = {
-        "schema": sql.Identifier(schema),
-        "n": sql.Literal(number),
-        "name": sql.Literal(title),
-    }
-    return _RECORD.format(**parts).as_bytes(None)

@@ -185,3 +185,33 @@ CREATE INDEX signals_pending ON {schema}.signals (instance_id, name, seq)
     WHERE consumed_by IS NULL;
 CREATE INDEX signals_received ON {schema}.signals (received_at)
     WHERE consumed_by IS NULL;
+
+-- What waits for workers, per queue, for whoever starts and stops them. One range of the index per
+-- lane and priority: what sleeps, or waits for a later attempt, is not read. A function, because
+-- tables as small as lanes are never analysed: the planner then expects so many that it compiles
+-- the query, which takes longer than the query.
+CREATE FUNCTION {schema}.measure_queues() RETURNS TABLE (
+    workflow_id text, tags text, ready bigint, oldest_ready_seconds double precision
+)
+LANGUAGE sql STABLE ROWS 100
+SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off AS $measure_queues$
+SELECT
+    d.workflow_id,
+    l.tags,
+    sum(q.ready)::bigint,
+    COALESCE(
+        EXTRACT(EPOCH FROM statement_timestamp() - min(q.oldest)), 0
+    )::double precision
+FROM {schema}.lanes AS l
+JOIN {schema}.definitions AS d ON d.definition = l.definition
+CROSS JOIN LATERAL (
+    SELECT count(*) AS ready, min(c.queued_at) AS oldest
+    FROM {schema}.cursors AS c
+    WHERE c.queue_lane = l.lane AND c.queue_priority = ANY ('{{1,2,3,4,5}}'::smallint[])
+        AND c.queued_at <= statement_timestamp()
+) AS q
+GROUP BY d.workflow_id, l.tags
+$measure_queues$;
+
+CREATE VIEW {schema}.queue_depth AS
+SELECT workflow_id, tags, ready, oldest_ready_seconds FROM {schema}.measure_queues();
