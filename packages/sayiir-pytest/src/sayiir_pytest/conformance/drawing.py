@@ -48,6 +48,9 @@ NAMES = ("a", "b")
 GROUPS = ("", "g")
 """The groups of nodes."""
 
+LANES = (GROUPS, GROUPS, GROUPS[:1], ())
+"""The groups whose lanes a session may serve."""
+
 T = TypeVar("T")
 
 
@@ -114,6 +117,17 @@ class Drawing:
                 chain[1].seq += 1
             batch = self._interleaved(batch, chain)
         return [*batch, *self._repeated(batch)]
+
+    def failures(self) -> list[Checkpoint]:
+        """Return failed attempts, with a second or two of back-off, of some that are held."""
+        held = [it for it in self.twin.model.held() if it[1].state is CursorState.READY]
+        batch: list[Checkpoint] = []
+        for head, cursor in self._some(held, 3) if held else []:
+            lease = self.twin.model.lease(head, cursor)
+            at = self.twin.rig.clock.now() + timedelta(seconds=self._number(1, 2))
+            effects = (self._record(cursor, StepStatus.FAILED), Retry(at))
+            batch.append(Checkpoint(lease, cursor.seq, effects))
+        return batch
 
     def fork(self) -> Checkpoint:
         """Return a checkpoint that forks the first cursor which is held."""

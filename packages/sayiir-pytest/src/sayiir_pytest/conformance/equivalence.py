@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from sayiir_core.snapshot.effect import Checkpoint, Effect, Retry, Start
-from sayiir_pytest.conformance.drawing import GROUPS, NAMES, Drawing
+from sayiir_pytest.conformance.drawing import GROUPS, LANES, NAMES, Drawing
 from sayiir_pytest.conformance.machine import StoreMachine
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import failed, move, step, succeeded
@@ -119,7 +119,7 @@ class EquivalenceConformance(Conformance):
 
 def _prepare(twin: Twin, drawing: Drawing, data: st.DataObject) -> None:
     """Bring up to three runs into a random state, with some cursors held by sessions."""
-    first, second = twin.register(), twin.register()
+    first, second = twin.register(GROUPS), twin.register(data.draw(st.sampled_from(LANES)))
     for number in range(data.draw(st.integers(1, 3))):
         owner = data.draw(st.sampled_from([None, None, first]))
         twin.create(twin.rig.new(definition=twin.definition, owner=owner))

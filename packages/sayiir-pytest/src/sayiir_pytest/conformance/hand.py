@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sayiir_core.ids import Index, InstanceId, RunId, SessionId
+from sayiir_core.ids import Index, InstanceId, RunId, RunKey, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.snapshot.answer import Answer, Claim, Committed
 from sayiir_core.snapshot.effect import Arrive, Checkpoint, Effect, Lease
@@ -35,6 +35,11 @@ class Hand:
     def run_id(self) -> RunId:
         """Return the id of the run."""
         return self.lease.run_id
+
+    @property
+    def run(self) -> RunKey:
+        """Return the key of the run."""
+        return RunKey(self.lease.instance_id, self.lease.run_id)
 
     @property
     def key(self) -> CursorKey:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.snapshot.effect import Lease
-from sayiir_pytest.conformance.drawing import GROUPS, NAMES, Drawing
+from sayiir_pytest.conformance.drawing import GROUPS, LANES, NAMES, Drawing
 from sayiir_pytest.conformance.rig import TTL, Rig
 from sayiir_pytest.conformance.twin import Twin
 
@@ -33,16 +33,21 @@ class StoreMachine(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        """Start with two sessions and a run."""
+        """Start with two sessions, which mostly serve the same lanes, and a run."""
         self.drawing = Drawing(self.twin, data)
-        self.twin.register()
-        self.twin.register()
+        self.twin.register(GROUPS)
+        self.twin.register(data.draw(st.sampled_from(LANES)))
         self.twin.create(self.rig.new(definition=self.twin.definition))
 
     # --- what a rule can choose from ---------------------------------------------------------
 
     def _instance(self, data: st.DataObject) -> InstanceId:
         return data.draw(st.sampled_from(list(self.twin.model.heads)))
+
+    def _run(self, data: st.DataObject, instance_id: InstanceId) -> RunKey:
+        """Draw a run of an instance: the one that it has now, or an earlier one."""
+        runs = [run for run in self.twin.runs if run.instance_id == instance_id]
+        return data.draw(st.sampled_from([*runs, runs[-1]]))
 
     def _session(self, data: st.DataObject) -> SessionId:
         return data.draw(st.sampled_from(list(self.twin.model.sessions)))
@@ -90,8 +95,8 @@ class StoreMachine(RuleBasedStateMachine):
         """Claim for an owner, or for one who is none."""
         instance_id = self._instance(data)
         owner = self.twin.model.heads[instance_id].header.owner
-        session = owner or self._session(data)
-        self.calls.append((session, self.twin.claim_owned(session, instance_id, limit)))
+        session, run = owner or self._session(data), self._run(data, instance_id)
+        self.calls.append((session, self.twin.claim_owned(session, run, limit)))
         self.twin.check()
 
     # Three rules for one call: a history should be commits for the most part.
@@ -116,25 +121,47 @@ class StoreMachine(RuleBasedStateMachine):
         self.commit(data)
         self.claim(data, limit=8)
 
+    @rule(data=st.data(), wait=st.sampled_from([0, 1, 2, 3]))
+    def fail_and_come_back(self, data: st.DataObject, wait: float) -> None:
+        """Let an attempt fail for a second or two, and claim for one of those who may avoid it."""
+        if not self.twin.model.held():
+            self.twin.claim(self._session(data), GROUPS, 8)
+        self.drawing.data = data
+        self.twin.commit(self.drawing.failures())
+        self.rig.clock.advance(wait)
+        self.claim(data, limit=8)
+
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
-        """Give some leases, a claim call, or all but some leases back."""
+        """Give some leases, a claim call, or all but some leases, at times of one run, back."""
         session = self._session(data)
-        match data.draw(st.sampled_from(["leases", "call", "rest"])):
+        match data.draw(st.sampled_from(["leases", "call", "rest", "rest of a run"])):
             case "leases":
                 self.twin.release(self._leases(data))
             case "call" if self.calls:
                 self.twin.release_claim(*data.draw(st.sampled_from(self.calls)))
+            case "rest of a run" if self.twin.model.heads:
+                run = self._run(data, self._instance(data))
+                self.twin.reconcile(session, self._leases(data, session), run)
             case _:
                 self.twin.reconcile(session, self._leases(data, session))
         self.twin.check()
+
+    @rule(groups=st.sampled_from(LANES))
+    def look(self, groups: tuple[str, ...]) -> None:
+        """Ask when something is due, and who lives."""
+        self.twin.next_due(groups)
+        self.twin.live()
 
     @precondition(_has_instances)
     @rule(data=st.data(), disown=st.booleans())
     def own(self, data: st.DataObject, disown: bool) -> None:
         """Ask for an instance, or give one up."""
         session, instance_id = self._session(data), self._instance(data)
-        (self.twin.disown if disown else self.twin.own)(session, instance_id)
+        if disown:
+            self.twin.disown(session, self._run(data, instance_id))
+        else:
+            self.twin.own(session, instance_id)
         self.twin.check()
 
     @precondition(_has_instances)
@@ -169,7 +196,7 @@ class StoreMachine(RuleBasedStateMachine):
             if data.draw(st.booleans()):
                 self.twin.renew(session)
             self.twin.reap(session)
-        self.twin.register()
+        self.twin.register(data.draw(st.sampled_from(LANES)))
         self.twin.check()
 
     @precondition(lambda self: any(not it.cursors for it in self.twin.model.heads.values()))
@@ -177,4 +204,11 @@ class StoreMachine(RuleBasedStateMachine):
     def prune(self) -> None:
         """Remove what has ended."""
         self.twin.prune()
+        self.twin.check()
+
+    @precondition(lambda self: any(it.pending for it in self.twin.model.inboxes.values()))
+    @rule()
+    def expire(self) -> None:
+        """Remove the signals that nothing will consume."""
+        self.twin.expire()
         self.twin.check()

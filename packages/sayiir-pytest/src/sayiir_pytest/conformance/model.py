@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sayiir_core.ids import Index, InstanceId, RunId, SessionId
+from sayiir_core.ids import Index, InstanceId, RunId, RunKey, SessionId
 from sayiir_core.ports.clock import Clock
 from sayiir_core.ports.instances import Created, Exists, NewInstance
 from sayiir_core.snapshot import control
@@ -18,11 +18,13 @@ from sayiir_core.snapshot.apply import apply
 from sayiir_core.snapshot.birth import born
 from sayiir_core.snapshot.effect import Checkpoint, Lease
 from sayiir_core.snapshot.head import Cursor, CursorKey, Head, Header, Lane, PendingSignal
+from sayiir_core.snapshot.inbox import expire
 from sayiir_core.snapshot.motion import grant
 from sayiir_core.snapshot.reference import Ref
 from sayiir_core.snapshot.step import StepRow
 
 _FINAL = frozenset({"completed", "failed", "cancelled"})
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class ModelSession:
     ttl: timedelta
     renewed_at: datetime
     steady_since: datetime
+    lanes: frozenset[Lane]
 
 
 @dataclass(slots=True)
@@ -57,6 +60,11 @@ class Model:
     def inbox(self, instance_id: InstanceId) -> ModelInbox:
         """Return the inbox of an id, empty at first."""
         return self.inboxes.setdefault(instance_id, ModelInbox())
+
+    def run(self, run: RunKey) -> Head | None:
+        """Return the head of this very run, None if it was replaced or removed."""
+        head = self.heads.get(run.instance_id)
+        return head if head is not None and head.header.run_id == run.run_id else None
 
     # --- instances and checkpoints -----------------------------------------------------------
 
@@ -115,19 +123,40 @@ class Model:
 
     # --- claims and ownership ------------------------------------------------------------------
 
-    def due(self, lanes: Collection[Lane]) -> list[tuple[Head, Cursor]]:
-        """Return everything that a pool may claim now."""
+    def due(self, session: SessionId, lanes: Collection[Lane]) -> list[tuple[Head, Cursor]]:
+        """Return everything that a pool may claim now in the name of a session."""
         now = self.clock.now()
         return [
             (head, cursor)
             for head in self.heads.values()
             for cursor in control.due_for_pool(head, lanes, now)
+            if not (cursor.avoids(session, now) and self._others_serve(head, cursor, session))
         ]
 
-    def due_for_owner(self, session: SessionId, instance_id: InstanceId) -> list[Cursor]:
-        """Return what an owner may claim now, the longest due first."""
-        head = self.heads.get(instance_id)
+    def _others_serve(self, head: Head, cursor: Cursor, session: SessionId) -> bool:
+        lane = Lane(head.header.identity, cursor.group)
+        return any(it != session and lane in known.lanes for it, known in self.sessions.items())
+
+    def next_due(self, lanes: Collection[Lane]) -> datetime | None:
+        """Return when the first cursor is due that a pool can ever claim without an event."""
+        due = [
+            cursor.available_at
+            for head in self.heads.values()
+            for cursor in control.due_for_pool(head, lanes, _END_OF_TIME)
+            if cursor.available_at is not None
+        ]
+        return min(due, default=None)
+
+    def due_for_owner(self, session: SessionId, run: RunKey) -> list[Cursor]:
+        """Return what an owner may claim now of this run, the longest due first."""
+        head = self.run(run)
         return [] if head is None else control.due_for_owner(head, session, self.clock.now())
+
+    def disown(self, session: SessionId, run: RunKey) -> None:
+        """End the ownership of this run."""
+        head = self.run(run)
+        if head is not None:
+            control.disown(head, session)
 
     def grant(self, claim: Claim, claim_no: int) -> Claim:
         """Give the cursor of a store's claim to its session, as the store did."""
@@ -169,10 +198,10 @@ class Model:
 
     # --- sessions --------------------------------------------------------------------------------
 
-    def register(self, session: SessionId, ttl: timedelta) -> None:
-        """Start a session."""
+    def register(self, session: SessionId, ttl: timedelta, lanes: Collection[Lane]) -> None:
+        """Start a session that serves some lanes."""
         now = self.clock.now()
-        self.sessions[session] = ModelSession(ttl, now, now)
+        self.sessions[session] = ModelSession(ttl, now, now, frozenset(lanes))
 
     def renew(self, session_id: SessionId) -> bool:
         """Renew a live session."""
@@ -205,10 +234,11 @@ class Model:
                 control.bereave(head, session)
         return dead
 
-    def reconcile(self, session: SessionId, kept: Sequence[Lease]) -> None:
-        """Give back whatever a session holds beside some leases."""
+    def reconcile(self, session: SessionId, kept: Sequence[Lease], run: RunKey | None) -> None:
+        """Give back whatever a session holds, of one run or of any, beside some leases."""
         for head, cursor in self.held(session):
-            if self.lease(head, cursor) not in kept:
+            looked_at = run is None or self.run(run) is head
+            if looked_at and self.lease(head, cursor) not in kept:
                 cursor.session = cursor.started_at = None
 
     # --- signals ---------------------------------------------------------------------------------
@@ -225,6 +255,13 @@ class Model:
         else:
             control.send(head, signal, now)
         return inbox.last
+
+    def expire(self, before: datetime) -> None:
+        """Remove every signal received before an instant that nothing will consume."""
+        for instance_id, inbox in self.inboxes.items():
+            head = self.heads.get(instance_id)
+            state = None if head is None else head.header.state
+            expire(inbox.pending, state, received_before=before, limit=len(inbox.pending))
 
 
 def comparable(cursor: Cursor) -> Cursor:

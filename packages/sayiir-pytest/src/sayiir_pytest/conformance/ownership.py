@@ -124,7 +124,7 @@ class OwnedClaimCases(Conformance):
         session = rig.session()
         rig.own(session, new.instance_id)
 
-        (claim,) = rig.backend.ownership.claim_owned(session, 55, new.instance_id, 10)
+        (claim,) = rig.backend.ownership.claim_owned(session, 55, rig.run(new.instance_id), 10)
 
         assert (session, 1, CursorKey(0, ())) == (
             claim.lease.session,
@@ -195,7 +195,7 @@ class OwnedClaimCases(Conformance):
         session = rig.session()
         instance_id = rig.create(rig.new()).head.header.instance_id
         rig.own(session, instance_id)
-        rig.backend.ownership.claim_owned(session, 9, instance_id, 10)
+        rig.backend.ownership.claim_owned(session, 9, rig.run(instance_id), 10)
 
         rig.backend.claims.release_claim(session, 9)
 
@@ -210,7 +210,7 @@ class OwnedClaimCases(Conformance):
         branches = [Hand(rig.backend, claim) for claim in answer.claims]
 
         for _ in range(2):
-            rig.backend.ownership.disown(session, root.instance_id)
+            rig.backend.ownership.disown(session, root.run)
 
         assert rig.load(root.instance_id).header.owner is None
         assert [Lost, Lost] == [type(branch.commit(*step(10))) for branch in branches]
@@ -223,8 +223,8 @@ class OwnedClaimCases(Conformance):
         owner, other = rig.session(), rig.session()
         owned, pooled = rig.start_owned(owner), rig.start(other)
 
-        rig.backend.ownership.disown(other, owned.instance_id)
-        rig.backend.ownership.disown(other, pooled.instance_id)
+        rig.backend.ownership.disown(other, owned.run)
+        rig.backend.ownership.disown(other, pooled.run)
 
         assert owner == rig.load(owned.instance_id).header.owner
         assert COMMITTED == owned.commit(*step())

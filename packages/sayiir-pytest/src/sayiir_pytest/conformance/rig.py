@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import Final
 
-from sayiir_core.ids import InstanceId, RunId, SessionId
+from sayiir_core.ids import InstanceId, RunId, RunKey, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import Created, Exists, NewInstance
 from sayiir_core.ports.ownership import Owned
@@ -70,11 +70,18 @@ class Rig:
         self.backend.definitions.save(definition)
         return definition
 
-    def session(self, *, ttl: timedelta = TTL, worker: str = "worker") -> SessionId:
-        """Register a session."""
-        session_id = SessionId(self.name("session"))
-        self.backend.sessions.register(NewSession(session_id=session_id, worker_id=worker, ttl=ttl))
-        return session_id
+    def session(
+        self, *, ttl: timedelta = TTL, worker: str = "worker", lanes: Sequence[Lane] = ()
+    ) -> SessionId:
+        """Register a session, by default one that serves no lane."""
+        new = NewSession(
+            session_id=SessionId(self.name("session")),
+            worker_id=worker,
+            ttl=ttl,
+            lanes=tuple(lanes),
+        )
+        self.backend.sessions.register(new)
+        return new.session_id
 
     def steady_session(self) -> SessionId:
         """Register a session that may reap by now; everybody else has let a lease expire."""
@@ -182,8 +189,9 @@ class Rig:
     def claim_owned(
         self, session: SessionId, instance_id: InstanceId, *, limit: int = 100
     ) -> list[Hand]:
-        """Claim what is due of an owned instance."""
-        claims = self.backend.ownership.claim_owned(session, self.claim_no(), instance_id, limit)
+        """Claim what is due of the run that an owned instance has now."""
+        run = self.run(instance_id)
+        claims = self.backend.ownership.claim_owned(session, self.claim_no(), run, limit)
         return [Hand(self.backend, claim) for claim in claims]
 
     # --- looking -------------------------------------------------------------------------------
@@ -191,6 +199,11 @@ class Rig:
     def load(self, instance_id: str) -> Head:
         """Return the stored head."""
         return self.backend.instances.load(InstanceId(instance_id))
+
+    def run(self, instance_id: str) -> RunKey:
+        """Return the key of the run that an instance has now."""
+        header = self.load(instance_id).header
+        return RunKey(header.instance_id, header.run_id)
 
     def root(self, instance_id: str) -> Cursor:
         """Return the stored cursor of the root scope."""

@@ -155,12 +155,12 @@ class ReconcileCases(Conformance):
 
         assert COMMITTED == other.commit(*step())
 
-    def test_one_instance_can_be_reconciled_alone(self, rig: Rig) -> None:
-        """Look at no cursor of another instance that the session runs beside it."""
+    def test_one_run_can_be_reconciled_alone(self, rig: Rig) -> None:
+        """Look at no cursor of another run that the session holds beside it."""
         session = rig.session()
         forgotten, other = rig.start(session), rig.start(session)
 
-        rig.backend.sessions.reconcile(session, [], forgotten.instance_id)
+        rig.backend.sessions.reconcile(session, [], forgotten.run)
 
         assert [forgotten.instance_id] == [hand.instance_id for hand in rig.take_all()]
         assert COMMITTED == other.commit(*step())

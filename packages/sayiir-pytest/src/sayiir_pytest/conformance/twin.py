@@ -14,11 +14,11 @@ from itertools import count
 from typing import TypeVar
 
 from sayiir_core.errors import SayiirError
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.instances import Created, Exists, NewInstance
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
-from sayiir_core.snapshot.answer import Answer, Claim, Lost
+from sayiir_core.snapshot.answer import Answer, Claim, Lost, Refused
 from sayiir_core.snapshot.control import claim_order
 from sayiir_core.snapshot.effect import Checkpoint, Lease
 from sayiir_core.snapshot.head import Head, Lane
@@ -40,6 +40,7 @@ class Twin:
         self.aging_interval = aging_interval
         self.sent: list[Checkpoint] = []
         self.pruned: set[InstanceId] = set()
+        self.runs: list[RunKey] = []
         self._claims = count(1)
 
     def close(self) -> None:
@@ -57,6 +58,8 @@ class Twin:
         """Create a run in both."""
         (answer,) = self.backend.instances.create([new])
         following = self.model.create(new)
+        if isinstance(following, Created):
+            self.runs.append(RunKey(new.instance_id, new.run_id))
         assert _without_inputs(_plain_created(following)) == _without_inputs(_plain_created(answer))
 
     def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
@@ -76,6 +79,8 @@ class Twin:
             exact = checkpoint.lease.session in self.model.sessions
             known = checkpoint.lease.instance_id in self.model.heads
             return answer if exact and known else Lost
+        if isinstance(answer, Refused):
+            return answer
         return replace(answer, claims=tuple(_bare(claim) for claim in answer.claims))
 
     def prune(self) -> None:
@@ -90,7 +95,7 @@ class Twin:
     def claim(self, session: SessionId, groups: Collection[str], limit: int) -> int:
         """Claim for a pool and return the number of the call."""
         number, lanes = next(self._claims), [self.lane(group) for group in groups]
-        due = self.model.due(lanes)
+        due = self.model.due(session, lanes)
         limit = _uncut([claim_order(c, self.aging_interval) for _, c in due], limit)
         claims = self.backend.claims.claim(session, number, lanes, limit)
         taken = [claim.lease.run_id + repr(claim.lease.key) for claim in claims]
@@ -107,12 +112,17 @@ class Twin:
         self._follow(claims, number)
         return number
 
-    def claim_owned(self, session: SessionId, instance_id: InstanceId, limit: int) -> int:
+    def next_due(self, groups: Collection[str]) -> None:
+        """Ask when the first cursor of some lanes is due."""
+        lanes = [self.lane(group) for group in groups]
+        assert self.model.next_due(lanes) == self.backend.claims.next_due(lanes)
+
+    def claim_owned(self, session: SessionId, run: RunKey, limit: int) -> int:
         """Claim for an owner and return the number of the call."""
         number = next(self._claims)
-        due = self.model.due_for_owner(session, instance_id)
+        due = self.model.due_for_owner(session, run)
         limit = _uncut([cursor.available_at for cursor in due if cursor.available_at], limit)
-        claims = self.backend.ownership.claim_owned(session, number, instance_id, limit)
+        claims = self.backend.ownership.claim_owned(session, number, run, limit)
         assert len(claims) == min(limit, len(due))
         due_at = {cursor.key: cursor.available_at for cursor in due}
         assert [cursor.available_at for cursor in due][:limit] == [
@@ -145,18 +155,26 @@ class Twin:
             # Of several sessions in the way a store may name any.
             assert isinstance(answer, Busy), answer
 
-    def disown(self, session: SessionId, instance_id: InstanceId) -> None:
-        """Give an instance up."""
-        self.backend.ownership.disown(session, instance_id)
-        control.disown(self.model.heads[instance_id], session)
+    def disown(self, session: SessionId, run: RunKey) -> None:
+        """Give a run up."""
+        self.backend.ownership.disown(session, run)
+        self.model.disown(session, run)
 
     # --- sessions, signals, requests ---------------------------------------------------------------
 
-    def register(self) -> SessionId:
-        """Register a session in both."""
-        session = self.rig.session(ttl=TTL)
-        self.model.register(session, TTL)
+    def register(self, groups: Collection[str] = ()) -> SessionId:
+        """Register a session, which serves the lanes of some groups, in both."""
+        lanes = [self.lane(group) for group in groups]
+        session = self.rig.session(ttl=TTL, lanes=lanes)
+        self.model.register(session, TTL, lanes)
         return session
+
+    def live(self) -> None:
+        """Ask which sessions live, and what they serve."""
+        views = self.backend.sessions.live()
+        assert {it: known.lanes for it, known in self.model.sessions.items()} == {
+            view.session_id: frozenset(view.lanes) for view in views
+        }
 
     def renew(self, session: SessionId) -> None:
         """Renew a session."""
@@ -172,15 +190,24 @@ class Twin:
         reaped = self.backend.sessions.reap(session)
         assert set(self.model.reap(session)) == set(reaped)
 
-    def reconcile(self, session: SessionId, kept: Sequence[Lease]) -> None:
-        """Give back everything but some leases."""
-        self.backend.sessions.reconcile(session, kept)
-        self.model.reconcile(session, kept)
+    def reconcile(
+        self, session: SessionId, kept: Sequence[Lease], run: RunKey | None = None
+    ) -> None:
+        """Give back everything, or everything of one run, but some leases."""
+        self.backend.sessions.reconcile(session, kept, run)
+        self.model.reconcile(session, kept, run)
 
     def send(self, instance_id: InstanceId, name: str) -> None:
         """Send a signal."""
         number = self.backend.signals.send(instance_id, name, b"signal")
         assert self.model.send(instance_id, name) == number
+
+    def expire(self) -> None:
+        """Remove the signals that nothing will consume."""
+        now = self.rig.clock.now()
+        while self.backend.signals.expire(received_before=now, limit=100):
+            pass
+        self.model.expire(now)
 
     def request(self, operation: str, instance_id: InstanceId) -> None:
         """Cancel, pause, unpause or retry."""
@@ -213,6 +240,9 @@ class Twin:
             self._check_rows(head)
             pending = self.backend.signals.pending(instance_id)
             assert self.model.inbox(instance_id).pending == pending
+        ids = [*self.model.heads, *self.pruned]
+        headers = [head.header for head in self.model.heads.values()]
+        assert [*headers, *[None] * len(self.pruned)] == self.backend.instances.headers(ids)
 
     def _check_head(self, instance_id: InstanceId, head: Head) -> None:
         stored = self.backend.instances.load(instance_id)
