@@ -312,11 +312,10 @@ def test_a_closed_subscription_hears_nothing_more(stage: Stage) -> None:
 def test_a_new_listener_is_not_told_what_was_before(stage: Stage) -> None:
     """It looks by itself when it starts."""
     stage.subscription.close()
-    stage.backend.instances.create([stage.new("a")])
+    stage.commit(stage.start(), Finish(INPUT))()
     stage.subscription = stage.backend.wakeup.subscribe(stage.hear)
 
-    assert 0 == stage.during(stage.take)
-    assert 0 == stage.during(lambda: stage.backend.control.pause(InstanceId("a"), reason="", by=""))
+    assert 0 == stage.during(lambda: stage.backend.sessions.end(POOL))
 
 
 def test_a_hint_may_end_its_own_subscription(stage: Stage) -> None:
