@@ -9,7 +9,8 @@ from sayiir_core.authoring import Workflow
 from sayiir_core.duration import Duration
 from sayiir_core.errors import WorkflowError
 from sayiir_core.policy import ConflictPolicy
-from sayiir_core.ports.backend import Backend, Capabilities
+from sayiir_core.ports.backend import Backend
+from sayiir_runtime.gate import built_workflow, checked_backend
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.operations import Operations
 from sayiir_runtime.runner.checkpointing import CheckpointingRunner
@@ -38,7 +39,7 @@ def run_workflow(
     raises ``WorkflowError`` if it fails or parks.
     """
     if instance_id is None:
-        return InProcessRunner().run(_built(workflow), input_data)
+        return InProcessRunner().run(built_workflow(workflow), input_data)
     status = run_durable_workflow(workflow, instance_id, input_data, backend, conflict_policy)
     return cast("Out", _output_of(status))
 
@@ -55,7 +56,7 @@ async def run_workflow_async(
     if instance_id is None:
         runner = InProcessRunner(loop=asyncio.get_running_loop())
         return await call_in_thread(
-            lambda: runner.run(_built(workflow), input_data),
+            lambda: runner.run(built_workflow(workflow), input_data),
             name="sayiir-run",
             on_cancel=runner.stop,
         )
@@ -77,8 +78,10 @@ def run_durable_workflow(
     A failing task does not raise: the status says ``failed`` and why. Without ``backend`` a fresh
     memory store is used for this call.
     """
-    runner = CheckpointingRunner(_checked(backend))
-    return runner.run(_built(workflow), instance_id, input_data, conflict_policy=conflict_policy)
+    runner = CheckpointingRunner(_backend_or_memory(backend))
+    return runner.run(
+        built_workflow(workflow), instance_id, input_data, conflict_policy=conflict_policy
+    )
 
 
 async def run_durable_workflow_async(
@@ -89,10 +92,10 @@ async def run_durable_workflow_async(
     conflict_policy: Policy = None,
 ) -> WorkflowStatus:
     """Run like ``run_durable_workflow`` without blocking the loop, on which async tasks run."""
-    runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
+    runner = CheckpointingRunner(_backend_or_memory(backend), loop=asyncio.get_running_loop())
     return await call_in_thread(
         lambda: runner.run(
-            _built(workflow), instance_id, input_data, conflict_policy=conflict_policy
+            built_workflow(workflow), instance_id, input_data, conflict_policy=conflict_policy
         ),
         name=f"sayiir-run-{instance_id}",
         on_cancel=runner.stop,
@@ -107,7 +110,9 @@ def resume_workflow(
     wait: Duration | None = None,
 ) -> WorkflowStatus:
     """Continue an instance where it is; see ``CheckpointingRunner.resume``."""
-    return CheckpointingRunner(_checked(backend)).resume(_built(workflow), instance_id, wait=wait)
+    return CheckpointingRunner(checked_backend(backend)).resume(
+        built_workflow(workflow), instance_id, wait=wait
+    )
 
 
 async def resume_workflow_async(
@@ -118,9 +123,9 @@ async def resume_workflow_async(
     wait: Duration | None = None,
 ) -> WorkflowStatus:
     """Continue like ``resume_workflow`` without blocking the loop."""
-    runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
+    runner = CheckpointingRunner(checked_backend(backend), loop=asyncio.get_running_loop())
     return await call_in_thread(
-        lambda: runner.resume(_built(workflow), instance_id, wait=wait),
+        lambda: runner.resume(built_workflow(workflow), instance_id, wait=wait),
         name=f"sayiir-run-{instance_id}",
         on_cancel=runner.stop,
     )
@@ -130,16 +135,18 @@ def retry_workflow(
     workflow: Workflow[Any, Any], instance_id: str, backend: Backend
 ) -> WorkflowStatus:
     """Continue a failed instance from the failed node, with fresh attempts."""
-    return CheckpointingRunner(_checked(backend)).retry(_built(workflow), instance_id)
+    return CheckpointingRunner(checked_backend(backend)).retry(
+        built_workflow(workflow), instance_id
+    )
 
 
 async def retry_workflow_async(
     workflow: Workflow[Any, Any], instance_id: str, backend: Backend
 ) -> WorkflowStatus:
     """Continue like ``retry_workflow`` without blocking the loop."""
-    runner = CheckpointingRunner(_checked(backend), loop=asyncio.get_running_loop())
+    runner = CheckpointingRunner(checked_backend(backend), loop=asyncio.get_running_loop())
     return await call_in_thread(
-        lambda: runner.retry(_built(workflow), instance_id),
+        lambda: runner.retry(built_workflow(workflow), instance_id),
         name=f"sayiir-run-{instance_id}",
         on_cancel=runner.stop,
     )
@@ -152,7 +159,9 @@ def cancel_workflow(
     cancelled_by: str | None = None,
 ) -> None:
     """Cancel for good: parked and queued work at once, a running task at its end."""
-    Operations(_checked(backend)).cancel(instance_id, reason=reason, cancelled_by=cancelled_by)
+    Operations(checked_backend(backend)).cancel(
+        instance_id, reason=reason, cancelled_by=cancelled_by
+    )
 
 
 async def cancel_workflow_async(
@@ -163,7 +172,8 @@ async def cancel_workflow_async(
 ) -> None:
     """Cancel like ``cancel_workflow`` without blocking the loop."""
     await call_store(
-        _checked(backend), lambda: cancel_workflow(instance_id, backend, reason, cancelled_by)
+        checked_backend(backend),
+        lambda: cancel_workflow(instance_id, backend, reason, cancelled_by),
     )
 
 
@@ -171,7 +181,7 @@ def pause_workflow(
     instance_id: str, backend: Backend, reason: str | None = None, paused_by: str | None = None
 ) -> None:
     """Hold an instance at its next boundary until ``unpause_workflow``."""
-    Operations(_checked(backend)).pause(instance_id, reason=reason, paused_by=paused_by)
+    Operations(checked_backend(backend)).pause(instance_id, reason=reason, paused_by=paused_by)
 
 
 async def pause_workflow_async(
@@ -179,23 +189,23 @@ async def pause_workflow_async(
 ) -> None:
     """Pause like ``pause_workflow`` without blocking the loop."""
     await call_store(
-        _checked(backend), lambda: pause_workflow(instance_id, backend, reason, paused_by)
+        checked_backend(backend), lambda: pause_workflow(instance_id, backend, reason, paused_by)
     )
 
 
 def unpause_workflow(instance_id: str, backend: Backend) -> None:
     """Release what a pause holds; a worker or ``resume_workflow`` goes on with it."""
-    Operations(_checked(backend)).unpause(instance_id)
+    Operations(checked_backend(backend)).unpause(instance_id)
 
 
 async def unpause_workflow_async(instance_id: str, backend: Backend) -> None:
     """Unpause like ``unpause_workflow`` without blocking the loop."""
-    await call_store(_checked(backend), lambda: unpause_workflow(instance_id, backend))
+    await call_store(checked_backend(backend), lambda: unpause_workflow(instance_id, backend))
 
 
 def send_signal(instance_id: str, signal_name: str, payload: Any, backend: Backend) -> None:
     """Send a signal; it is kept if nothing waits for it yet, even before the instance exists."""
-    Operations(_checked(backend)).send_signal(instance_id, signal_name, payload)
+    Operations(checked_backend(backend)).send_signal(instance_id, signal_name, payload)
 
 
 async def send_signal_async(
@@ -203,27 +213,12 @@ async def send_signal_async(
 ) -> None:
     """Send like ``send_signal`` without blocking the loop."""
     await call_store(
-        _checked(backend), lambda: send_signal(instance_id, signal_name, payload, backend)
+        checked_backend(backend), lambda: send_signal(instance_id, signal_name, payload, backend)
     )
 
 
-def _built(workflow: Workflow[In, Out]) -> Workflow[In, Out]:
-    if not isinstance(workflow, Workflow):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(
-            f"workflow must be what Flow(...).build() returns, not {type(workflow).__name__}"
-        )
-    return workflow
-
-
-def _checked(backend: Backend | None) -> Backend:
-    if backend is None:
-        return InMemoryBackend()
-    if not isinstance(getattr(backend, "capabilities", None), Capabilities):
-        raise TypeError(
-            f"backend must be a Sayiir backend such as SQLiteBackend(...), not "
-            f"{type(backend).__name__}; open one with open_backend(url)"
-        )
-    return backend
+def _backend_or_memory(backend: Backend | None) -> Backend:
+    return InMemoryBackend() if backend is None else checked_backend(backend)
 
 
 def _output_of(status: WorkflowStatus) -> Any:

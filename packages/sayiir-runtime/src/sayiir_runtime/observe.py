@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from sayiir_core.engine.explain import Explanation, explain
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import Index, InstanceId, check_instance_id
 from sayiir_core.ports.backend import Backend
@@ -81,6 +82,15 @@ class Observer:
         if header.state is InstanceState.COMPLETED and header.output is not None:
             output = self._reader(head, definition).value(header.output)
         return describe_status(head, definition, now=self._backend.now(), output=output)
+
+    def explain(self, instance_id: str) -> list[Explanation]:
+        """Return why an instance does not move; raises ``InstanceNotFoundError``."""
+        return self.explain_head(self._backend.instances.load(check_instance_id(instance_id)))
+
+    def explain_head(self, head: Head) -> list[Explanation]:
+        """Explain a head that was just loaded, with the sessions that are alive now."""
+        sessions = {view.session_id: view for view in self._backend.sessions.live()}
+        return explain(head, self._definition(head), now=self._backend.now(), sessions=sessions)
 
     def task(self, instance_id: str, name: str) -> TaskResult:
         """Return what is recorded of a node, by its path or any unambiguous suffix of it.

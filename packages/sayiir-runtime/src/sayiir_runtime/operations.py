@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sayiir_core.engine.explain import Explanation
 from sayiir_core.errors import EncodeError
 from sayiir_core.ids import check_instance_id, check_name, sanitize_text
 from sayiir_core.ports.backend import Backend
@@ -42,10 +43,14 @@ class Operations:
         """Release what a pause holds."""
         self._backend.control.unpause(check_instance_id(instance_id))
 
-    def send_signal(self, instance_id: str, name: str, payload: Any) -> int:
+    def retry(self, instance_id: str) -> None:
+        """Revive a failed instance, with fresh attempts of what failed; a worker goes on with it."""
+        self._backend.control.retry(check_instance_id(instance_id))
+
+    def send_signal(self, instance_id: str, signal_name: str, payload: Any) -> int:
         """Send a signal and return its number in the inbox of the instance id."""
         checked = check_instance_id(instance_id)
-        signal = check_name(name, "signal name")
+        signal = check_name(signal_name, "signal name")
         try:
             encoded = self._codec.encode(payload)
         except EncodeError as error:
@@ -53,6 +58,8 @@ class Operations:
                 f"the payload of signal {signal!r} to instance {checked!r}: {error}"
             ) from error
         return self._backend.signals.send(checked, signal, encoded)
+
+    signal = send_signal
 
     def status(self, instance_id: str) -> WorkflowStatus:
         """Return what an instance does; raises ``InstanceNotFoundError``."""
@@ -65,6 +72,10 @@ class Operations:
     def task(self, instance_id: str, task_id: str) -> TaskResult:
         """Return the value of a node with its state, attempts and error."""
         return self._observer.task(instance_id, task_id)
+
+    def explain(self, instance_id: str) -> list[Explanation]:
+        """Say why an instance stands where it stands, place by place, and what helps."""
+        return self._observer.explain(instance_id)
 
     def history(self, instance_id: str, *, after: str | None = None, limit: int = 100) -> StepPage:
         """Return one page of an instance's records, oldest first."""

@@ -28,9 +28,12 @@ from sayiir_core.errors import (
     EncodeError,
     InstanceAlreadyExistsError,
     InstanceBusyError,
+    InstanceCancelledError,
     InstanceNotFoundError,
     InstanceStateError,
     PluginError,
+    ResultTimeoutError,
+    RunReplacedError,
     SayiirError,
     TaskError,
     WorkflowError,
@@ -53,6 +56,13 @@ from sayiir_runtime.api import (
     send_signal_async,
     unpause_workflow,
     unpause_workflow_async,
+)
+from sayiir_runtime.client import (
+    AsyncWorkflowClient,
+    AsyncWorkflowHandle,
+    InstanceSummary,
+    WorkflowClient,
+    WorkflowHandle,
 )
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.operations import Operations
@@ -100,6 +110,8 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "AsyncWorkflowClient",
+    "AsyncWorkflowHandle",
     "BackendError",
     "CheckpointingRunner",
     "ConflictPolicy",
@@ -112,14 +124,18 @@ __all__ = [
     "InProcessRunner",
     "InstanceAlreadyExistsError",
     "InstanceBusyError",
+    "InstanceCancelledError",
     "InstanceNotFoundError",
     "InstanceStateError",
+    "InstanceSummary",
     "LoopResult",
     "NodeInfo",
     "OnMax",
     "Operations",
     "PluginError",
+    "ResultTimeoutError",
     "RetryPolicy",
+    "RunReplacedError",
     "SQLiteBackend",
     "SayiirError",
     "TaskContext",
@@ -127,7 +143,9 @@ __all__ = [
     "TaskMetadata",
     "TaskRegistry",
     "Workflow",
+    "WorkflowClient",
     "WorkflowError",
+    "WorkflowHandle",
     "WorkflowStatus",
     "__version__",
     "cancel_workflow",

@@ -12,7 +12,6 @@ from sayiir_core.authoring import Workflow
 from sayiir_core.duration import Duration, parse_duration
 from sayiir_core.errors import (
     BackendError,
-    InstanceAlreadyExistsError,
     InstanceBusyError,
     SessionEndedError,
     WorkflowError,
@@ -26,6 +25,7 @@ from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.snapshot.status import StatusWord, status_of
 from sayiir_runtime.codec import PayloadCodec
+from sayiir_runtime.conflict import already_exists, check_definition
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
@@ -220,7 +220,12 @@ class CheckpointingRunner:
     def _use_existing(self, program: Program, head: Head, policy: ConflictPolicy) -> WorkflowStatus:
         instance_id = head.header.instance_id
         if policy is ConflictPolicy.FAIL:
-            raise self._exists(program, head)
+            raise already_exists(
+                instance_id,
+                status_of(head, self.backend.now()).value,
+                stored=head.header.identity,
+                ours=program.definition.identity,
+            )
         self._check_definition(program, head)
         if head.header.state is not InstanceState.RUNNING:
             return self._observer.status_of_head(head, program.definition)
@@ -230,28 +235,10 @@ class CheckpointingRunner:
             return self._observer.status(instance_id)
         return self._drive(program, owned, session)
 
-    def _exists(self, program: Program, head: Head) -> InstanceAlreadyExistsError:
-        instance_id, stored = head.header.instance_id, head.header.identity
-        status = self._observer.status_of_head(head, None)
-        ours = program.definition.identity
-        started = (
-            "" if stored == ours else f"; it was started by definition {stored}, not by {ours}"
-        )
-        return InstanceAlreadyExistsError(
-            f"instance {instance_id!r} already exists and is {status.status}{started}; choose "
-            f"another id, or pass conflict_policy='use_existing' or 'terminate_existing'",
-            instance_id=instance_id,
-        )
-
     def _check_definition(self, program: Program, head: Head) -> None:
-        stored, ours = head.header.identity, program.definition.identity
-        if stored != ours:
-            raise WorkflowError(
-                f"instance {head.header.instance_id!r} was started by definition {stored}, not by "
-                f"{ours}; run it with that version, or replace it with "
-                f"conflict_policy='terminate_existing'",
-                instance_id=head.header.instance_id,
-            )
+        header = head.header
+        ours = program.definition.identity
+        check_definition(header.instance_id, stored=header.identity, ours=ours)
 
     def _drive(
         self,

@@ -1,0 +1,40 @@
+"""When to look at a store again: soon after something happened, seldom while nothing does."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SHORTEST: Final = 0.01
+LONGEST: Final = 0.5
+_GROWTH: Final = 1.5
+_REST: Final = 4.0
+"""How many times its own length a look is followed by rest: looking takes a fifth of a core."""
+
+
+class Pace:
+    """The rhythm of looks, in seconds of a monotonic clock that the caller reads."""
+
+    def __init__(self) -> None:
+        self._interval = SHORTEST
+        self._cost = 0.0
+        self._ended = 0.0
+
+    def looked(self, started: float, ended: float, *, found: bool) -> None:
+        """Note a look, and whether it found anything new."""
+        self._cost = ended - started
+        self._ended = ended
+        self._interval = SHORTEST if found else min(self._interval * _GROWTH, LONGEST)
+
+    def hurry(self) -> None:
+        """Begin again with the shortest interval: something is about to happen."""
+        self._interval = SHORTEST
+
+    @property
+    def due(self) -> float:
+        """Return when the next look is due."""
+        return self._ended + max(self._interval, self._cost * _REST)
+
+    @property
+    def soonest(self) -> float:
+        """Return when the next look may be made at a hint."""
+        return self._ended + max(SHORTEST, self._cost * _REST)

@@ -1,0 +1,201 @@
+"""One thread that watches all runs whose end somebody awaits.
+
+How this works: whoever waits leaves a callback with the run, and costs no more than that. The
+thread reads the headers of all awaited runs in batches, at an adaptive pace and at hints of the
+store, and hands each ended run to its callbacks. A run that was just added is looked at at once,
+alone, so that newcomers do not make the thread read everything again. The thread begins with the
+first run and ends a moment after the last one, so nobody has to close anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from itertools import count, islice
+from typing import Final
+
+from sayiir_core.errors import BackendError, InstanceNotFoundError
+from sayiir_core.ids import RunKey
+from sayiir_core.ports.backend import Backend
+from sayiir_core.snapshot.head import Head, Header, InstanceState
+from sayiir_runtime.client.end import End, end_of
+from sayiir_runtime.client.pace import Pace
+
+logger = logging.getLogger("sayiir.client")
+
+LINGER_SECONDS: Final = 1.0
+"""How long the thread stays when nothing is awaited: the next one often comes at once."""
+
+_CHUNK: Final = 1000
+
+Settle = Callable[[End], None]
+"""Take in how a run ended, quickly, on the watcher's thread; never raises."""
+
+
+class Watcher:
+    """Tell when runs of a backend have ended."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        # Each callback with its number, by which a look knows those that came too late for it.
+        self._awaited: dict[RunKey, dict[Settle, int]] = {}
+        self._fresh: dict[RunKey, None] = {}
+        self._numbers = count()
+        self._is_hinted = False
+        self._is_cut_off = False
+        self._thread: threading.Thread | None = None
+        self._pace = Pace()
+
+    def watch(self, run: RunKey, settle: Settle) -> None:
+        """Call ``settle`` once when the run has ended, unless it is forgotten before."""
+        if self._pid != os.getpid():
+            # A forked child has its parent's lists, but not the thread that serves them.
+            self._begin()
+        with self._changed:
+            self._awaited.setdefault(run, {})[settle] = next(self._numbers)
+            self._fresh[run] = None
+            self._pace.hurry()
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._serve, name="sayiir-watcher", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify()
+
+    def forget(self, run: RunKey, settle: Settle) -> None:
+        """Call ``settle`` no more; repeatable."""
+        if self._pid != os.getpid():
+            return
+        with self._changed:
+            self._remove(run, [settle])
+
+    def _remove(self, run: RunKey, removed: Iterable[Settle]) -> None:
+        settles = self._awaited.get(run, {})
+        for settle in removed:
+            settles.pop(settle, None)
+        if not settles:
+            self._awaited.pop(run, None)
+            self._fresh.pop(run, None)
+
+    # The thread.
+
+    def _serve(self) -> None:
+        wakeup = self._backend.wakeup
+        subscription = None if wakeup is None else wakeup.subscribe(self._hint)
+        try:
+            while True:
+                look = self._next()
+                if look is None:
+                    return
+                look()
+        finally:
+            if subscription is not None:
+                subscription.close()
+
+    def _hint(self) -> None:
+        with self._changed:
+            if not self._is_hinted:
+                self._is_hinted = True
+                self._changed.notify()
+
+    def _next(self) -> Callable[[], object] | None:
+        """Wait for the next look and return it, None to end the thread."""
+        idle_since = time.monotonic()
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                if not self._awaited:
+                    left = idle_since + LINGER_SECONDS - now
+                    if left <= 0:
+                        self._thread = None
+                        return None
+                    self._changed.wait(left)
+                    continue
+                due = self._pace.soonest if self._is_hinted else self._pace.due
+                if now >= due:
+                    self._is_hinted = False
+                    self._fresh.clear()
+                    return partial(self._look_at_all, tuple(self._awaited))
+                if self._fresh and not self._is_cut_off:
+                    fresh = tuple(self._fresh)
+                    self._fresh.clear()
+                    return partial(self._look, fresh)
+                self._changed.wait(due - now)
+
+    def _look_at_all(self, runs: Collection[RunKey]) -> None:
+        started = time.monotonic()
+        found = self._look(runs)
+        with self._changed:
+            self._pace.looked(started, time.monotonic(), found=found)
+
+    def _look(self, runs: Collection[RunKey]) -> bool:
+        """Look at some runs, and return whether any has ended."""
+        found = False
+        try:
+            for chunk in _chunks(runs):
+                found |= self._look_at(chunk)
+        except BackendError as error:
+            if not self._is_cut_off:
+                logger.warning("the store cannot be reached; results are awaited on: %s", error)
+            self._is_cut_off = True
+        else:
+            if self._is_cut_off:
+                logger.info("the store can be reached again")
+            self._is_cut_off = False
+        return found
+
+    def _look_at(self, runs: list[RunKey]) -> bool:
+        """Settle what has ended of some runs; raises a transient ``BackendError``."""
+        # Who comes after this was read may wait for something later, such as the end of a retry.
+        latest = next(self._numbers)
+        try:
+            ends = self._ends(runs)
+        except Exception as error:
+            if isinstance(error, BackendError) and error.transient:
+                raise
+            # It would come again for ever, and those who wait would never know.
+            ends = [(run, error) for run in runs]
+        for run, end in ends:
+            self._settle(run, end, latest)
+        return bool(ends)
+
+    def _settle(self, run: RunKey, end: End, latest: int) -> None:
+        with self._changed:
+            waiting = self._awaited.get(run, {})
+            settles = [settle for settle, number in waiting.items() if number < latest]
+            self._remove(run, settles)
+        for settle in settles:
+            settle(end)
+
+    def _ends(self, runs: list[RunKey]) -> list[tuple[RunKey, End]]:
+        ids = list(dict.fromkeys(run.instance_id for run in runs))
+        headers = dict(zip(ids, self._backend.instances.headers(ids), strict=True))
+        ends = [(run, self._end(run, headers[run.instance_id])) for run in runs]
+        return [(run, end) for run, end in ends if end is not None]
+
+    def _end(self, run: RunKey, header: Header | None) -> End | None:
+        if header is None:
+            return InstanceNotFoundError(run.instance_id)
+        end = end_of(run, Head(header))
+        if isinstance(end, Head) and header.state is not InstanceState.COMPLETED:
+            # What was stopped may still have a body that runs, which only the cursors tell.
+            try:
+                return end_of(run, self._backend.instances.load(run.instance_id))
+            except InstanceNotFoundError as error:
+                return error
+        return end
+
+
+def _chunks(runs: Collection[RunKey]) -> Iterator[list[RunKey]]:
+    rest = iter(runs)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk
