@@ -12,6 +12,7 @@ import atexit
 import logging
 import threading
 import weakref
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import timedelta
 from random import Random
@@ -82,14 +83,15 @@ class Team:
         self._clerk = Clerk(
             desk, self._crew, backend, signal_retention=signal_retention, after=self._look_again
         )
-        self._threads = [
-            threading.Thread(target=run, name=f"sayiir-{worker_id}-{name}", daemon=True)
-            for name, run in (
-                ("claim", self._serve),
-                ("commit", self._committer.run),
-                ("clerk", self._clerk.run),
-            )
-        ]
+        self._threads = [self._thread(name, run) for name, run in self._runs()]
+
+    def _runs(self) -> Iterable[tuple[str, Callable[[], None]]]:
+        yield "claim", self._serve
+        yield "commit", self._committer.run
+        yield "clerk", self._clerk.run
+
+    def _thread(self, name: str, run: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=run, name=f"sayiir-{self.worker_id}-{name}", daemon=True)
 
     def start(self) -> None:
         """Start the threads."""
