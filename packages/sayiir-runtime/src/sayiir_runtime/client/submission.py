@@ -67,14 +67,21 @@ class Submission:
             for new in checked
         ]
 
-    def _checked(self, item: tuple[str, Any]) -> NewInstance | Exception:
-        try:
-            instance_id, value = item
-            return self._new(instance_id, value)
-        except (TypeError, ValueError) as error:
-            return error
+    def _checked(self, item: Any) -> NewInstance | Exception:
+        match item:
+            case (instance_id, value):
+                try:
+                    return self._new(instance_id, value)
+                except (TypeError, ValueError) as error:
+                    return error
+            case _:
+                workflow = self._program.workflow_id
+                return TypeError(
+                    f"runs of workflow {workflow!r} are submitted as pairs of instance id and "
+                    f"input, not as {type(item).__name__}"
+                )
 
-    def _new(self, instance_id: str, value: Any) -> NewInstance:
+    def _new(self, instance_id: Any, value: Any) -> NewInstance:
         definition = self._program.definition
         workflow_id = definition.workflow_id
         try:

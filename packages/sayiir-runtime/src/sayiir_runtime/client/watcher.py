@@ -147,10 +147,6 @@ class Watcher:
             if not self._is_cut_off:
                 logger.warning("the store cannot be reached; results are awaited on: %s", error)
             self._is_cut_off = True
-        else:
-            if self._is_cut_off:
-                logger.info("the store can be reached again")
-            self._is_cut_off = False
         return found
 
     def _look_at(self, runs: list[RunKey]) -> bool:
@@ -164,6 +160,9 @@ class Watcher:
                 raise
             # It would come again for ever, and those who wait would never know.
             ends = [(run, error) for run in runs]
+        if self._is_cut_off:
+            self._is_cut_off = False
+            logger.info("the store can be reached again")
         for run, end in ends:
             self._settle(run, end, latest)
         return bool(ends)

@@ -1,4 +1,4 @@
-"""A backend whose calls a test can disturb."""
+"""A backend whose calls a test can disturb, and calls that may hang."""
 
 from __future__ import annotations
 

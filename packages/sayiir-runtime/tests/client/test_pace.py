@@ -1,0 +1,63 @@
+"""The rhythm of looking: quick after something happened, slow otherwise, and never all the time."""
+
+from __future__ import annotations
+
+from sayiir_runtime.client.pace import LONGEST, SHORTEST, Pace
+
+
+def intervals(pace: Pace, count: int, *, cost: float = 0.0) -> list[float]:
+    """Return the pauses between looks that find nothing, each made when it is due."""
+    now, pauses = 100.0, []
+    for _ in range(count):
+        pace.looked(now, now + cost, found=False)
+        pauses.append(pace.due - (now + cost))
+        now = pace.due
+    return pauses
+
+
+def test_looks_become_rarer_while_nothing_happens() -> None:
+    """From 10 ms to half a second, within a dozen looks."""
+    pauses = intervals(Pace(), 12)
+
+    assert pauses == sorted(pauses)
+    assert SHORTEST < pauses[0] < 2 * SHORTEST
+    assert LONGEST == round(pauses[-1], 6)
+
+
+def test_a_look_that_found_something_is_soon_followed_by_the_next() -> None:
+    """What ends one run often ends others."""
+    pace = Pace()
+    intervals(pace, 12)
+
+    pace.looked(200.0, 200.0, found=True)
+
+    assert SHORTEST == round(pace.due - 200.0, 6)
+
+
+def test_a_newcomer_makes_looks_frequent_again() -> None:
+    """What was just submitted may end at once."""
+    pace = Pace()
+    intervals(pace, 12)
+    pace.looked(200.0, 200.0, found=False)
+
+    pace.hurry()
+
+    assert SHORTEST == round(pace.due - 200.0, 6)
+
+
+def test_looks_that_take_long_leave_four_fifths_of_the_time_to_others() -> None:
+    """Also at hints, however many come: so ten thousand waiters cost a fifth of a core at most."""
+    pace = Pace()
+    pace.looked(100.0, 101.0, found=True)
+
+    assert (105.0, 105.0) == (pace.due, pace.soonest)
+
+
+def test_a_hint_shortens_a_long_pause_but_not_to_nothing() -> None:
+    """Hints may come in any number."""
+    pace = Pace()
+    intervals(pace, 12)
+    pace.looked(200.0, 200.0, found=False)
+
+    assert SHORTEST == round(pace.soonest - 200.0, 6)
+    assert LONGEST == round(pace.due - 200.0, 6)
