@@ -25,6 +25,7 @@ from sayiir_pytest.conformance import (
     ResultConformance,
     SessionConformance,
     SignalConformance,
+    WakeupConformance,
 )
 from sayiir_pytest.keyvalue import DictKeyValueStore
 
@@ -32,10 +33,12 @@ from sayiir_pytest.keyvalue import DictKeyValueStore
 class KeyValue:
     """Say how to make a backend of a dictionary, which survives the backends that use it."""
 
+    payload_limit = 4 * 1024 * 1024
+
     @pytest.fixture
     def location(self) -> DictKeyValueStore:
-        """Return an empty dictionary."""
-        return DictKeyValueStore()
+        """Return an empty dictionary that takes no value over a limit."""
+        return DictKeyValueStore(largest=self.payload_limit)
 
     def make_backend(self, clock: Clock, location: Any) -> Backend:
         """Return a backend on a dictionary."""
@@ -93,3 +96,7 @@ class TestEquivalence(KeyValue, EquivalenceConformance):
 
 class TestRaces(KeyValue, RaceConformance):
     """Keep to it with many threads."""
+
+
+class TestWakeup(KeyValue, WakeupConformance):
+    """Hint at new work."""

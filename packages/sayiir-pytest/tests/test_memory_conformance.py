@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sayiir_core.ports.backend import Backend
@@ -19,6 +20,7 @@ from sayiir_pytest.conformance import (
     ResultConformance,
     SessionConformance,
     SignalConformance,
+    WakeupConformance,
 )
 from sayiir_runtime.memory import InMemoryBackend
 
@@ -77,3 +79,9 @@ class TestEquivalence(Memory, EquivalenceConformance):
 
 class TestRaces(Memory, RaceConformance):
     """Keep to it with many threads."""
+
+
+class TestWakeup(Memory, WakeupConformance):
+    """Hint at new work."""
+
+    hint_quiet = timedelta(0)

@@ -34,6 +34,7 @@ class Wakeup(Protocol):
     def subscribe(self, hint: Callable[[], None]) -> Subscription:
         """Call ``hint``, quickly and from any thread, whenever there may be something to do.
 
-        Opens nothing on the caller's thread and never fails because the store is unreachable.
+        Opens nothing on the caller's thread and never fails because the store is unreachable. A
+        hint that raises harms neither who made the change nor the other subscribers.
         """
         ...

@@ -54,6 +54,7 @@ from sayiir_pytest.conformance.results import ResultConformance  # noqa: E402
 from sayiir_pytest.conformance.sessions import SessionConformance  # noqa: E402
 from sayiir_pytest.conformance.signals import SignalConformance  # noqa: E402
 from sayiir_pytest.conformance.suite import Conformance  # noqa: E402
+from sayiir_pytest.conformance.wakeup import WakeupConformance  # noqa: E402
 
 __all__ = [
     "BackendConformance",
@@ -69,4 +70,5 @@ __all__ = [
     "ResultConformance",
     "SessionConformance",
     "SignalConformance",
+    "WakeupConformance",
 ]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from sayiir_core.errors import BackendError
-from sayiir_core.snapshot.answer import COMMITTED, Committed, Lost, LostReason
+from sayiir_core.snapshot.answer import COMMITTED, Lost, LostReason
 from sayiir_core.snapshot.reference import StepRef
 from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.rig import Rig
@@ -50,22 +47,6 @@ class BatchCases(Conformance):
         answers = rig.backend.checkpoints.commit([hand.next(*step()) for hand in hands])
 
         assert [COMMITTED] * 200 == answers
-
-    def test_a_payload_over_the_limit_fails_alone(self, rig: Rig) -> None:
-        """Store what is good in a batch, whatever its neighbours are."""
-        if self.payload_limit is None:
-            pytest.skip("the store has no payload limit worth testing")
-        good, bad, after = (rig.start() for _ in range(3))
-        large = bytes(self.payload_limit + 1)
-        batch = [good.next(*step()), bad.next(*step(output=large)), after.next(*step())]
-
-        with pytest.raises(BackendError) as caught:
-            rig.backend.checkpoints.commit(batch)
-
-        assert not caught.value.transient
-        repeated = rig.backend.checkpoints.commit([batch[0], batch[2]])
-        assert all(isinstance(answer, Committed) for answer in repeated)
-        assert [1, 0, 1] == [hand.cursor().node for hand in (good, bad, after)]
 
     def test_what_is_answered_survives_the_process(self, rig: Rig) -> None:
         """Find every committed step after the backend was closed and opened anew."""

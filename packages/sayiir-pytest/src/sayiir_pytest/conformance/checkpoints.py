@@ -5,9 +5,10 @@ from __future__ import annotations
 from sayiir_pytest.conformance.checkpoint_batches import BatchCases
 from sayiir_pytest.conformance.checkpoint_forks import ForkCases
 from sayiir_pytest.conformance.checkpoint_guards import GuardCases
+from sayiir_pytest.conformance.checkpoint_refusals import RefusalCases
 from sayiir_pytest.conformance.checkpoint_rests import RestCases
 from sayiir_pytest.conformance.checkpoint_values import ValueCases
 
 
-class CheckpointConformance(GuardCases, RestCases, ValueCases, ForkCases, BatchCases):
+class CheckpointConformance(GuardCases, RestCases, ValueCases, ForkCases, BatchCases, RefusalCases):
     """Test a ``CheckpointStore``."""

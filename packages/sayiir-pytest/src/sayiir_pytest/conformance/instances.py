@@ -8,13 +8,14 @@ from time import perf_counter
 
 import pytest
 
-from sayiir_core.errors import BackendError, InstanceNotFoundError
+from sayiir_core.errors import BackendError, InstanceNotFoundError, RefusedRowError
 from sayiir_core.ids import InstanceId
 from sayiir_core.ports.instances import Created, Exists
 from sayiir_core.snapshot.answer import Lost, LostReason
 from sayiir_core.snapshot.head import Cursor, CursorKey, CursorState, Head, Header, InstanceState
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_pytest.conformance.hand import Hand
+from sayiir_pytest.conformance.instance_headers import ErrorSearchCases, HeaderCases
 from sayiir_pytest.conformance.instance_removal import PruneCases, ReplaceCases
 from sayiir_pytest.conformance.instance_select import SelectCases
 from sayiir_pytest.conformance.rig import Rig
@@ -22,7 +23,7 @@ from sayiir_pytest.conformance.sample import NOBODY, move, spawn, step, succeede
 from sayiir_pytest.conformance.suite import require_durable
 
 
-class InstanceConformance(SelectCases, ReplaceCases, PruneCases):
+class InstanceConformance(SelectCases, HeaderCases, ErrorSearchCases, ReplaceCases, PruneCases):
     """Test an ``InstanceStore``."""
 
     def test_a_created_run_has_one_ready_cursor_at_its_first_node(self, rig: Rig) -> None:
@@ -137,6 +138,17 @@ class InstanceConformance(SelectCases, ReplaceCases, PruneCases):
             rig.load("no-such-instance")
 
         assert "no-such-instance" == caught.value.instance_id
+
+    def test_an_input_that_the_store_cannot_hold_is_an_error(self, rig: Rig) -> None:
+        """Raise ``RefusedRowError``, create nothing, and leave the id free."""
+        new = rig.new(value=rig.too_large())
+
+        with pytest.raises(RefusedRowError):
+            rig.try_create(new)
+        with pytest.raises(InstanceNotFoundError):
+            rig.load(new.instance_id)
+
+        assert isinstance(rig.try_create(rig.new(new.instance_id)), Created)
 
     def test_a_loaded_head_is_the_callers_own(self, rig: Rig) -> None:
         """Share no mutable state: what a caller does to a head never reaches the store."""

@@ -16,6 +16,7 @@ from sayiir_core.snapshot.reference import INPUT
 from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.instance_select import make_states
 from sayiir_pytest.conformance.rig import Rig
+from sayiir_pytest.conformance.run_keys import OwnedRunCases
 from sayiir_pytest.conformance.sample import NOBODY, failed, move, spawn, step
 from sayiir_pytest.conformance.suite import Conformance
 
@@ -231,5 +232,5 @@ class OwnedClaimCases(Conformance):
         assert COMMITTED == pooled.commit(*step())
 
 
-class OwnershipConformance(GrantCases, OwnedClaimCases):
+class OwnershipConformance(GrantCases, OwnedClaimCases, OwnedRunCases):
     """Test an ``OwnershipStore``."""

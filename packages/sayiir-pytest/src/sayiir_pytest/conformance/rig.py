@@ -8,6 +8,8 @@ from datetime import timedelta
 from itertools import count
 from typing import Final
 
+import pytest
+
 from sayiir_core.ids import InstanceId, RunId, RunKey, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import Created, Exists, NewInstance
@@ -32,9 +34,16 @@ class Rig:
     Names are fresh in each process, so that tests may share one database.
     """
 
-    def __init__(self, make: Callable[[], Backend], clock: VirtualClock) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Backend],
+        clock: VirtualClock,
+        *,
+        payload_limit: int | None = None,
+    ) -> None:
         """Build the backend; ``make`` builds one more on the same place each time."""
         self._make = make
+        self._payload_limit = payload_limit
         self._others: list[Backend] = []
         self.clock = clock
         self.backend = make()
@@ -57,6 +66,12 @@ class Rig:
         backend = self._make()
         self._others.append(backend)
         return backend
+
+    def too_large(self) -> bytes:
+        """Return a payload one byte over the store's limit; skip the test if it has none."""
+        if self._payload_limit is None:
+            pytest.skip("the store has no payload limit worth testing")
+        return bytes(self._payload_limit + 1)
 
     # --- what must exist before anything can run --------------------------------------------
 

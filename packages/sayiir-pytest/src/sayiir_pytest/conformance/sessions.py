@@ -11,7 +11,9 @@ from sayiir_core.ports.ownership import Busy
 from sayiir_core.snapshot.answer import COMMITTED, Lost
 from sayiir_core.snapshot.effect import Start
 from sayiir_pytest.conformance.rig import TTL, Rig
+from sayiir_pytest.conformance.run_keys import ReconciledRunCases
 from sayiir_pytest.conformance.sample import NOBODY, step
+from sayiir_pytest.conformance.session_lanes import LaneCases
 from sayiir_pytest.conformance.session_reap import ReapCases
 from sayiir_pytest.conformance.suite import Conformance
 
@@ -155,16 +157,6 @@ class ReconcileCases(Conformance):
 
         assert COMMITTED == other.commit(*step())
 
-    def test_one_run_can_be_reconciled_alone(self, rig: Rig) -> None:
-        """Look at no cursor of another run that the session holds beside it."""
-        session = rig.session()
-        forgotten, other = rig.start(session), rig.start(session)
-
-        rig.backend.sessions.reconcile(session, [], forgotten.run)
-
-        assert [forgotten.instance_id] == [hand.instance_id for hand in rig.take_all()]
-        assert COMMITTED == other.commit(*step())
-
     def test_a_lease_under_an_old_fence_keeps_nothing(self, rig: Rig) -> None:
         """Give back a cursor that the session holds anew without knowing of it."""
         session = rig.session()
@@ -188,5 +180,5 @@ class ReconcileCases(Conformance):
         assert COMMITTED == new.commit(*step())
 
 
-class SessionConformance(LeaseCases, ReconcileCases, ReapCases):
+class SessionConformance(LeaseCases, LaneCases, ReconcileCases, ReconciledRunCases, ReapCases):
     """Test a ``SessionStore``."""

@@ -15,10 +15,11 @@ from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.instance_select import make_states
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import give_up, move, spawn, succeeded
-from sayiir_pytest.conformance.suite import Conformance, require_durable
+from sayiir_pytest.conformance.signal_expiry import ExpiryCases
+from sayiir_pytest.conformance.suite import require_durable
 
 
-class SignalConformance(Conformance):
+class SignalConformance(ExpiryCases):
     """Test a ``SignalStore``."""
 
     def test_a_signal_may_precede_its_instance(self, rig: Rig) -> None:

@@ -19,7 +19,7 @@ class Conformance:
 
     ``aging_interval`` is the one that the backend under test was built with. ``proves_death``:
     the store finds out at once that a process of this host is gone. ``payload_limit`` is the
-    largest output in bytes that it takes, None if there is none worth testing.
+    number of bytes above which it refuses a payload, None if there is none worth testing.
     """
 
     aging_interval: timedelta = timedelta(seconds=300)
@@ -48,7 +48,9 @@ class Conformance:
     @pytest.fixture
     def rig(self, clock: VirtualClock, location: Any) -> Iterator[Rig]:
         """Return the store under test with what is needed around it."""
-        rig = Rig(lambda: self.make_backend(clock, location), clock)
+        rig = Rig(
+            lambda: self.make_backend(clock, location), clock, payload_limit=self.payload_limit
+        )
         yield rig
         rig.close()
 

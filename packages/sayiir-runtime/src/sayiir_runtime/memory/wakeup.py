@@ -7,8 +7,12 @@ counted, not flagged, so that one made while another thread tells is never lost.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+from typing import Final
+
+_logger: Final = logging.getLogger("sayiir.memory")
 
 
 class Hints:
@@ -32,7 +36,10 @@ class Hints:
             return
         self._told = noted
         for listener in self.listeners:
-            listener.hint()
+            try:
+                listener.hint()
+            except Exception:
+                _logger.exception("a listener for hints failed; it should only note the hint")
 
     def add(self, listener: MemorySubscription) -> None:
         """Tell a listener whatever is noted from now on."""
