@@ -1,25 +1,23 @@
 """Create runs.
 
 How this works: one statement inserts any number of runs with their first cursors, in the order of
-their ids, so that two batches cannot wait for each other. A run that replaces another takes a
-transaction: the row of the instance stays and takes the new run, all else of the old run goes. A
-batch that names one id twice takes one round more. Sending a creation twice is harmless: its run
-is recognised by its id.
+their ids, so that two batches cannot wait for each other. What a batch has in common is sent once:
+each run names its *kind*, the definition with the first node, owner and so on. A run that replaces
+another takes a transaction: the row of the instance stays and takes the new run, all else of the
+old run goes. A batch that names one id twice takes one round more. Sending a creation twice is
+harmless: its run is recognised by its id.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
 
-from sayiir_core.ids import InstanceId, sanitize_text
+from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.instances import Created, Exists, NewInstance
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.birth import born
-from sayiir_core.snapshot.head import Head, Header, Lane
-from sayiir_core.snapshot.reference import encode_ref
+from sayiir_core.snapshot.head import Head, Lane
+from sayiir_postgres.birth import birth_of, replacement_columns, run_columns, run_parameters
 from sayiir_postgres.claims import granted, session_ended
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
@@ -29,9 +27,6 @@ from sayiir_postgres.loading import load_heads
 from sayiir_postgres.removal import remove_rows
 from sayiir_postgres.transaction import Transaction
 from sayiir_postgres.writes import write
-
-_LATER: Final = datetime.min.replace(tzinfo=UTC)
-"""Stands for the instant of the creation until the server has told it."""
 
 Answer = Created | Exists
 
@@ -61,32 +56,39 @@ class Creation:
         answers = self._replace([new for new in batch if new.replace])
         rest = [new for new in batch if new.instance_id not in answers]
         if rest:
-            answers |= self._insert(rest)
+            answers |= self._insert(rest) if len(rest) > 1 else self._insert_one(rest[0])
         taken = {new.instance_id: new for new in rest if new.instance_id not in answers}
         if taken:
             heads = self._database.run(lambda c: load_heads(self._database, c, list(taken)))
             answers |= _answers_for_taken(taken, heads)
         return answers
 
+    def _insert_one(self, new: NewInstance) -> dict[InstanceId, Answer]:
+        lanes = self._lanes.require([Lane(new.identity, new.group)])
+        parameters = run_parameters(new, lanes) | {"now": self._database.clock.parameter()}
+        ((now, orphan),) = self._database.call("create_run", **parameters)
+        if orphan and new.owner is not None:
+            raise session_ended(new.owner)
+        return {} if now is None else {new.instance_id: Created(*birth_of(new, now))}
+
     def _insert(self, batch: list[NewInstance]) -> dict[InstanceId, Answer]:
-        lanes = self._lanes.require([Lane(new.identity, new.group) for new in batch])
-        columns = _columns(batch, lanes) | {"now": self._database.clock.parameter()}
-        rows = self._database.call("create_runs", **columns)
-        answers: dict[InstanceId, Answer] = {}
-        for position, created_at, orphan in rows:
-            new = batch[int(position) - 1]
-            if orphan:
-                assert new.owner is not None
-                raise session_ended(new.owner)
-            if created_at is not None:
-                answers[new.instance_id] = Created(*_born(new, created_at))
-        return answers
+        lanes = self._lanes.require({Lane(new.identity, new.group) for new in batch})
+        columns = run_columns(batch, lanes) | {"now": self._database.clock.parameter()}
+        ((now, orphan, taken),) = self._database.call("create_runs", **columns)
+        if orphan is not None:
+            raise session_ended(SessionId(orphan))
+        there = set(taken)
+        return {
+            new.instance_id: Created(*birth_of(new, now))
+            for position, new in enumerate(batch, 1)
+            if position not in there
+        }
 
     def _replace(self, batch: list[NewInstance]) -> dict[InstanceId, Answer]:
         """Replace those runs that exist."""
         if not batch:
             return {}
-        lanes = self._lanes.require([Lane(new.identity, new.group) for new in batch])
+        lanes = self._lanes.require({Lane(new.identity, new.group) for new in batch})
 
         def work(connection: Connection) -> dict[InstanceId, Answer]:
             with self._database.transaction(connection) as tx:
@@ -126,13 +128,12 @@ class Creation:
     ) -> dict[InstanceId, Answer]:
         ids = [new.instance_id for new in batch]
         remove_rows(tx, [old[instance_id].run_id for instance_id in ids], ids)
-        columns = _columns(batch, lanes)
-        tx.send("replace_instances", columns | {"created_at": [now] * len(batch)})
         answers: dict[InstanceId, Answer] = {}
         changes = Changes()
-        for new in batch:
-            head, claim = _born(new, now)
-            definition = lanes[Lane(new.identity, new.group)][0]
+        definitions = [lanes[Lane(new.identity, new.group)][0] for new in batch]
+        tx.send("replace_instances", replacement_columns(batch, definitions, now))
+        for new, definition in zip(batch, definitions, strict=True):
+            head, claim = birth_of(new, now)
             run = LockedRun(head, definition)
             run.touch(head.cursors.values())
             changes.runs.append(run)
@@ -170,45 +171,3 @@ def _answers_for_taken(
 def _claim_in(head: Head, new: NewInstance) -> Claim | None:
     held = [cursor for cursor in head.cursors.values() if cursor.session is not None]
     return granted(head.header, held[0].copy()) if new.owner is not None and held else None
-
-
-def _born(new: NewInstance, now: datetime) -> tuple[Head, Claim | None]:
-    header = Header(
-        instance_id=new.instance_id,
-        run_id=new.run_id,
-        identity=new.identity,
-        policy_fingerprint=new.policy_fingerprint,
-        owner=new.owner,
-        labels=_clean(new.labels),
-        trace_parent=new.trace_parent,
-        created_at=now,
-    )
-    return born(header, node=new.node, group=new.group, priority=new.priority)
-
-
-def _clean(labels: dict[str, str]) -> dict[str, str]:
-    return {sanitize_text(name): sanitize_text(value) for name, value in labels.items()}
-
-
-def _columns(
-    batch: Sequence[NewInstance], lanes: dict[Lane, tuple[int, int]]
-) -> dict[str, list[Any]]:
-    places = [lanes[Lane(new.identity, new.group)] for new in batch]
-    cursors = [next(iter(_born(new, _LATER)[0].cursors.values())) for new in batch]
-    return {
-        "instance_id": [new.instance_id for new in batch],
-        "run": [new.run_id for new in batch],
-        "definition": [definition for definition, _ in places],
-        "policy_fingerprint": [new.policy_fingerprint for new in batch],
-        "owner": [new.owner for new in batch],
-        "owners": sorted({new.owner for new in batch if new.owner is not None}),
-        "labels": [json.dumps(_clean(new.labels)) for new in batch],
-        "trace_parent": [new.trace_parent for new in batch],
-        "payload": [new.input for new in batch],
-        "lane": [lane for _, lane in places],
-        "fence": [cursor.fence for cursor in cursors],
-        "node": [cursor.node for cursor in cursors],
-        "input": [encode_ref(cursor.input) for cursor in cursors],
-        "tags": [cursor.group for cursor in cursors],
-        "priority": [cursor.priority for cursor in cursors],
-    }
