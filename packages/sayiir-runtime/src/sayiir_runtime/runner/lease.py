@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 import weakref
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -40,7 +41,8 @@ class SessionKeeper:
     """Hold a session of a backend alive.
 
     With ``heartbeat=None`` there is no thread, and whoever owns the keeper renews the session.
-    ``lanes`` are the queues that a pool takes work from.
+    ``lanes`` are the queues that a pool takes work from; ``on_lost`` is told when the thread finds
+    that others have ended the session.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class SessionKeeper:
         heartbeat: timedelta | None = HEARTBEAT_INTERVAL,
         lookout: Lookout | None = None,
         lanes: tuple[Lane, ...] = (),
+        on_lost: Callable[[SessionId], None] | None = None,
     ) -> None:
         self.ttl = ttl
         self.heartbeat = heartbeat
@@ -60,6 +63,7 @@ class SessionKeeper:
         self._backend = weakref.ref(backend)
         self._worker_id = worker_id or f"{os.uname().nodename}:{os.getpid()}"
         self._lanes = lanes
+        self._on_lost = on_lost
         self._lock = threading.Lock()
         self._session: SessionId | None = None
         self._pid = os.getpid()
@@ -170,6 +174,8 @@ class SessionKeeper:
                 if not alive:
                     self._report_end(session, time.monotonic() - renewed)
                     self.lost(session)
+                    if self._on_lost is not None:
+                        self._on_lost(session)
                     return
                 renewed = time.monotonic()
                 self._tidy(backend, session)

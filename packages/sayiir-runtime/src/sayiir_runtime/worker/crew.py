@@ -66,9 +66,8 @@ class Crew:
         """Look for bodies to start; cheap if there are none."""
         if self._desk.waiting(is_async=False) and not self._is_calling:
             self._call_thread()
-        if self._desk.waiting(is_async=True) and not self._is_loop_called:
-            self._is_loop_called = True
-            self._own_loop().call_soon_threadsafe(self._start_coroutines)
+        if self._desk.waiting(is_async=True):
+            self._call_loop()
 
     def abandon(self, attempts: Iterable[Attempt]) -> None:
         """Stop waiting for bodies: cancel coroutines, leave threads alone and count them."""
@@ -129,6 +128,8 @@ class Crew:
                 return
             self._desk.ended(held, attempt)
             self._on_end()
+            if self._desk.waiting(is_async=True):
+                self._call_loop()
         with self._changed:
             self._threads -= 1
 
@@ -196,6 +197,11 @@ class Crew:
                 ).start()
             return self._loop
 
+    def _call_loop(self) -> None:
+        if not self._is_loop_called:
+            self._is_loop_called = True
+            self._own_loop().call_soon_threadsafe(self._start_coroutines)
+
     def _start_coroutines(self) -> None:
         self._is_loop_called = False
         while (held := self._desk.take(is_async=True)) is not None:
@@ -236,8 +242,7 @@ class Crew:
             self._tasks.pop(attempt, None)
         self._desk.ended(held, attempt)
         self._on_end()
-        if self._desk.waiting(is_async=True):
-            self._start_coroutines()
+        self.wake()
 
     def _cancel(self, attempt: Attempt) -> None:
         task = self._tasks.get(attempt)

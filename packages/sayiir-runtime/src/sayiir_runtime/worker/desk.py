@@ -15,8 +15,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final
 
 from sayiir_core.engine.advance import advance
@@ -31,6 +29,7 @@ from sayiir_runtime.runner.bodiless import outcome_without_body
 from sayiir_runtime.runner.describe import describe
 from sayiir_runtime.runner.input import Carry
 from sayiir_runtime.worker.counts import Counts
+from sayiir_runtime.worker.deadlines import Deadlines
 from sayiir_runtime.worker.held import Held, Phase, Place
 from sayiir_runtime.worker.pace import Pace
 from sayiir_runtime.worker.ready import Ready
@@ -40,7 +39,7 @@ from sayiir_runtime.worker.sticky import Stickiness
 logger = logging.getLogger("sayiir.worker")
 
 RESERVE_SECONDS: Final = 5.0
-"""How long a claimed cursor may wait for its body before it goes back to the queue."""
+"""How long a claimed cursor may wait for its body before it goes back to the queue, at most."""
 
 BATCH_STEPS: Final = 500
 BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -60,12 +59,14 @@ class Desk:
         aging_interval: timedelta,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
+        reserve_seconds: float = RESERVE_SECONDS,
     ) -> None:
         self.serving: Final = serving
         self.concurrency: Final = concurrency
         self.counts: Final = Counts()
         self.clock: Final = clock
         self.monotonic: Final = monotonic
+        self.reserve_seconds: Final = reserve_seconds
         self.is_draining = False
         self.is_unclear = False
         self._is_committing = False
@@ -74,12 +75,11 @@ class Desk:
         self._pace = Pace(concurrency)
         self._sticky = Stickiness(serving, aging_interval)
         self._lock = threading.Lock()
-        self._numbers = count()
         self._held: dict[Place, Held] = {}
         self._ready = Ready()
         self._running = 0
         self._ended: deque[Held] = deque()
-        self._deadlines: list[tuple[float, int, Held, Attempt]] = []
+        self._deadlines = Deadlines()
         self._returned: list[Lease] = []
 
     # Claiming.
@@ -112,14 +112,13 @@ class Desk:
         former = self._held.get(held.place)
         if former is not None:
             # Lost without notice, and taken again: what the former body returns is refused.
-            self._drop(former)
+            self._leave(former)
         self._held[held.place] = held
         self._queue(held)
 
     def _rank(self, claim: Claim) -> datetime:
-        if claim.cursor.available_at is None:
-            return self.clock()
-        return claim_order(claim.cursor, self._aging_interval)
+        waits = claim.cursor.available_at is not None
+        return claim_order(claim.cursor, self._aging_interval) if waits else self.clock()
 
     def _queue(self, held: Held) -> None:
         """Put a held cursor where it belongs: to be run, or to be committed without a body."""
@@ -144,11 +143,17 @@ class Desk:
         with self._lock:
             if self._running >= self.concurrency:
                 return None
-            held = self._ready.take(is_async)
-            if held is not None:
-                held.phase = Phase.RUNNING
-                self._running += 1
-            return held
+            latest = self.monotonic() - self.reserve_seconds
+            while (held := self._ready.take(is_async)) is not None:
+                # What stood here too long may be in other hands already.
+                if held.waiting_since > latest:
+                    held.phase = Phase.RUNNING
+                    self._running += 1
+                    self.counts.started += 1
+                    return held
+                self._ready.ended(held)
+                self._put_back(held)
+            return None
 
     def waiting(self, is_async: bool) -> int:
         """Return how many bodies could start now if there were room."""
@@ -158,12 +163,11 @@ class Desk:
         """Note that the attempt of a running cursor is about to be called."""
         assert held.body is not None
         assert held.attempt is not None
-        self.counts.started += 1
-        if held.body.timeout_seconds is not None:
+        seconds = held.body.timeout_seconds
+        if seconds is not None:
             with self._lock:
-                until = self.monotonic() + held.body.timeout_seconds
-                entry = (until, next(self._numbers), held, held.attempt)
-                heappush(self._deadlines, entry)
+                until = self.monotonic() + seconds
+                self._deadlines.add(until, held, held.attempt, self.concurrency)
 
     def ended(self, held: Held, attempt: Attempt) -> None:
         """Note that a body has ended; nothing if nobody waits for it any more."""
@@ -197,26 +201,27 @@ class Desk:
     def overdue(self) -> list[Attempt]:
         """Time out the bodies that run too long; return their attempts, to be abandoned."""
         with self._lock:
-            moment = self.monotonic()
             late: list[Attempt] = []
-            while self._deadlines and self._deadlines[0][0] <= moment:
-                _, _, held, attempt = heappop(self._deadlines)
-                if held.attempt is attempt and held.phase is Phase.RUNNING:
-                    attempt.time_out()
-                    self.counts.timed_out += 1
-                    self._end(held)
-                    late.append(attempt)
+            for held in self._deadlines.take(self.monotonic()):
+                assert held.attempt is not None
+                held.attempt.time_out()
+                late.append(held.attempt)
+                self.counts.timed_out += 1
+                self._end(held)
             return late
 
     def next_deadline(self) -> float | None:
         """Return when, on the monotonic clock, the next timeout may be due."""
         with self._lock:
-            return self._deadlines[0][0] if self._deadlines else None
+            return self._deadlines.next()
 
     def running(self) -> list[Held]:
         """Return the cursors whose bodies run."""
         with self._lock:
-            return [held for held in self._held.values() if held.phase is Phase.RUNNING]
+            return self._ones(Phase.RUNNING)
+
+    def _ones(self, phase: Phase) -> list[Held]:
+        return [held for held in self._held.values() if held.phase is phase]
 
     # Committing.
 
@@ -262,7 +267,7 @@ class Desk:
             return self._is_committing
 
     def end_commit(self) -> None:
-        """Note that no answer is awaited any more."""
+        """Note that none is awaited any more."""
         self._is_committing = False
 
     def answered(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
@@ -286,7 +291,7 @@ class Desk:
         carry = held.carried()
         self.counts.note(held, answer)
         if answer.replayed:
-            # The first answer was lost, and with it what the store did beyond this cursor.
+            # With the first answer it was lost what the store did beyond this cursor.
             self.is_unclear = True
             self._drop(held)
         elif answer.held or not follow(held.claim.cursor, checkpoint, now):
@@ -319,11 +324,11 @@ class Desk:
     def give_back(self) -> list[Lease]:
         """Return, once, the leases to release: of what waited too long, or may not go on here."""
         with self._lock:
-            latest = self.monotonic() - RESERVE_SECONDS
-            for held in list(self._held.values()):
-                if held.phase is Phase.READY and held.waiting_since <= latest:
-                    self.counts.put_back += 1
-                    self._give_back(held)
+            latest = self.monotonic() - self.reserve_seconds
+            for held in self._ones(Phase.READY):
+                if held.waiting_since <= latest:
+                    self._ready.remove(held)
+                    self._put_back(held)
             returned, self._returned = self._returned, []
             return returned
 
@@ -331,9 +336,9 @@ class Desk:
         """Start nothing more; what runs may end and is committed."""
         with self._lock:
             self.is_draining = True
-            for held in list(self._held.values()):
-                if held.phase is Phase.READY:
-                    self._give_back(held)
+            for held in self._ones(Phase.READY):
+                self._ready.remove(held)
+                self._give_back(held)
 
     def is_idle(self) -> bool:
         """Tell whether nothing is held and nothing has to be given back."""
@@ -361,18 +366,17 @@ class Desk:
     def forget_all(self) -> list[Attempt]:
         """Forget everything, as after the end of the session; return what still runs."""
         with self._lock:
-            running = [h.attempt for h in self._held.values() if h.phase is Phase.RUNNING]
+            running = self._ones(Phase.RUNNING)
             for held in list(self._held.values()):
-                self._drop(held)
+                self._leave(held)
             self._ended.clear()
             self._returned.clear()
-            return [attempt for attempt in running if attempt is not None]
+            return [held.attempt for held in running if held.attempt is not None]
 
     def abandon_running(self) -> list[Attempt]:
         """Give back what still runs, uncounted; return its attempts, to be abandoned."""
         with self._lock:
-            running = [h for h in self._held.values() if h.phase is Phase.RUNNING]
-            for held in running:
+            for held in (running := self._ones(Phase.RUNNING)):
                 self._give_back(held)
             return [held.attempt for held in running if held.attempt is not None]
 
@@ -380,13 +384,20 @@ class Desk:
         self._returned.append(held.claim.lease)
         self._drop(held)
 
+    def _leave(self, held: Held) -> None:
+        if held.phase is Phase.READY:
+            self._ready.remove(held)
+        self._drop(held)
+
+    def _put_back(self, held: Held) -> None:
+        self.counts.put_back += 1
+        self._give_back(held)
+
     def _drop(self, held: Held) -> None:
         if held.phase is Phase.RUNNING:
             self._leave_running(held)
             if held.attempt is not None:
                 held.attempt.is_set = True
-        elif held.phase is Phase.READY:
-            self._ready.remove(held)
         held.phase = Phase.GONE
         if self._held.get(held.place) is held:
             del self._held[held.place]

@@ -13,9 +13,9 @@ from sayiir_core.ids import check_name
 from sayiir_core.ports.backend import Backend
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.payloads import default_codec
-from sayiir_runtime.runner.lease import CLAIM_TTL, HEARTBEAT_INTERVAL, SessionKeeper
+from sayiir_runtime.runner.lease import CLAIM_TTL, HEARTBEAT_INTERVAL
 from sayiir_runtime.worker.clerk import SIGNAL_RETENTION
-from sayiir_runtime.worker.desk import Desk
+from sayiir_runtime.worker.desk import RESERVE_SECONDS, Desk
 from sayiir_runtime.worker.handle import WorkerHandle
 from sayiir_runtime.worker.serving import Serving
 from sayiir_runtime.worker.team import Team
@@ -85,19 +85,14 @@ class PooledWorker:
             aging_interval=self._backend.claims.aging_interval,
             clock=self._backend.now,
             monotonic=monotonic,
-        )
-        keeper = SessionKeeper(
-            self._backend,
-            worker_id=self.worker_id,
-            ttl=self._ttl,
-            heartbeat=self._heartbeat,
-            lanes=tuple(sorted(serving.lanes)),
+            reserve_seconds=min(RESERVE_SECONDS, self._ttl.total_seconds() / 4),
         )
         team = Team(
             self.worker_id,
             self._backend,
             desk,
-            keeper,
+            ttl=self._ttl,
+            heartbeat=self._heartbeat,
             poll=self._poll,
             grace=self._grace,
             signal_retention=self._retention,

@@ -45,8 +45,9 @@ class Team:
         worker_id: str,
         backend: Backend,
         desk: Desk,
-        keeper: SessionKeeper,
         *,
+        ttl: timedelta,
+        heartbeat: timedelta,
         poll: timedelta | None,
         grace: float,
         signal_retention: timedelta,
@@ -54,7 +55,14 @@ class Team:
         self.worker_id = worker_id
         self._backend = backend
         self._desk = desk
-        self._keeper = keeper
+        self._keeper = SessionKeeper(
+            backend,
+            worker_id=worker_id,
+            ttl=ttl,
+            heartbeat=heartbeat,
+            lanes=tuple(sorted(desk.serving.lanes)),
+            on_lost=self._lose_session,
+        )
         self._grace = grace
         self._session: SessionId | None = None
         self._lock = threading.Lock()
@@ -69,10 +77,17 @@ class Team:
             session_lost=self._lose_session,
         )
         self._crew = Crew(desk, backend.results, self._committer.wake, name=f"sayiir-{worker_id}")
-        self._claimer = Claimer(
-            desk,
-            backend,
-            keeper,
+        self._claimer = self._make_claimer(random, poll)
+        self._clerk = Clerk(
+            desk, self._crew, backend, signal_retention=signal_retention, after=self._look_again
+        )
+        self._threads = [self._thread(name, run) for name, run in self._runs()]
+
+    def _make_claimer(self, random: Random, poll: timedelta | None) -> Claimer:
+        return Claimer(
+            self._desk,
+            self._backend,
+            self._keeper,
             self._outage,
             random,
             poll=poll,
@@ -80,10 +95,6 @@ class Team:
             settled=self._committer.wake,
             session_lost=self._lose_session,
         )
-        self._clerk = Clerk(
-            desk, self._crew, backend, signal_retention=signal_retention, after=self._look_again
-        )
-        self._threads = [self._thread(name, run) for name, run in self._runs()]
 
     def _runs(self) -> Iterable[tuple[str, Callable[[], None]]]:
         yield "claim", self._serve
