@@ -21,7 +21,6 @@ from sayiir_core.engine.advance import advance
 from sayiir_core.engine.outcome import Failed, Succeeded
 from sayiir_core.errors import RefusedRowError
 from sayiir_core.snapshot.answer import Answer, Claim, Lost, Refused
-from sayiir_core.snapshot.control import claim_order
 from sayiir_core.snapshot.effect import Lease
 from sayiir_core.snapshot.motion import follow
 from sayiir_runtime.runner.attempt import Attempt
@@ -71,9 +70,8 @@ class Desk:
         self.is_unclear = False
         self._is_committing = False
         self._is_reconciling = False
-        self._aging_interval = aging_interval
         self._pace = Pace(concurrency)
-        self._sticky = Stickiness(serving, aging_interval)
+        self._sticky = Stickiness(serving, aging_interval, clock)
         self._lock = threading.Lock()
         self._held: dict[Place, Held] = {}
         self._ready = Ready()
@@ -98,7 +96,7 @@ class Desk:
         """Take in what a claim of up to ``limit`` cursors gave."""
         with self._lock:
             self.counts.claimed += len(claims)
-            self._sticky.note_claim([self._rank(claim) for claim in claims], limit)
+            self._sticky.note_claim(claims, limit)
             for claim in claims:
                 self._admit(claim, None)
 
@@ -107,7 +105,7 @@ class Desk:
         if program is None or self.is_draining:
             self._returned.append(claim.lease)
             return
-        held = Held(claim, program, self._rank(claim), self.monotonic())
+        held = Held(claim, program, self._sticky.rank(claim), self.monotonic())
         held.carry = carry
         former = self._held.get(held.place)
         if former is not None:
@@ -115,10 +113,6 @@ class Desk:
             self._leave(former)
         self._held[held.place] = held
         self._queue(held)
-
-    def _rank(self, claim: Claim) -> datetime:
-        waits = claim.cursor.available_at is not None
-        return claim_order(claim.cursor, self._aging_interval) if waits else self.clock()
 
     def _queue(self, held: Held) -> None:
         """Put a held cursor where it belongs: to be run, or to be committed without a body."""

@@ -7,10 +7,12 @@ tags that this worker does not serve, and when the last claim left better work i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.control import claim_order
 from sayiir_core.snapshot.effect import Arrive, Checkpoint, Move
 from sayiir_core.workflow.definition import Definition
 from sayiir_core.workflow.node import END, ForkNode, Node
@@ -24,15 +26,23 @@ MOST_SECONDS: Final = 1.0
 class Stickiness:
     """The decision, and what it needs to know of the queue."""
 
-    def __init__(self, serving: Serving, aging_interval: timedelta) -> None:
+    def __init__(
+        self, serving: Serving, aging_interval: timedelta, clock: Callable[[], datetime]
+    ) -> None:
         self._serving = serving
+        self._clock = clock
         self._aging_interval = aging_interval
         self._left_behind: datetime | None = None
 
-    def note_claim(self, ranks: Sequence[datetime], limit: int) -> None:
+    def rank(self, claim: Claim) -> datetime:
+        """Return the place of a claimed cursor in the order of the queue."""
+        waits = claim.cursor.available_at is not None
+        return claim_order(claim.cursor, self._aging_interval) if waits else self._clock()
+
+    def note_claim(self, claims: Sequence[Claim], limit: int) -> None:
         """Note what a claim gave: one that was full has left what comes after its last."""
-        if limit > 0:
-            self._left_behind = ranks[-1] if len(ranks) == limit else None
+        is_full = 0 < limit == len(claims)
+        self._left_behind = self.rank(claims[-1]) if is_full else None
 
     def keeps(self, held: Held, checkpoint: Checkpoint, moment: float) -> bool:
         """Tell whether to keep the cursor, or the join that its arrival completes."""
