@@ -21,7 +21,7 @@ from sayiir_postgres.birth import birth_of, replacement_columns, run_columns, ru
 from sayiir_postgres.claims import granted, session_ended
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
-from sayiir_postgres.heads import Changes, LockedRun, add_cursors, locked_instances
+from sayiir_postgres.heads import Changes, LockedRun, add_known_cursors, locked_instances
 from sayiir_postgres.lanes import Lanes
 from sayiir_postgres.loading import load_heads
 from sayiir_postgres.removal import remove_rows
@@ -107,7 +107,7 @@ class Creation:
         cursors = tx.send("lock_whole", parameters)
         moment = self._database.moment(tx)
         runs = locked_instances(instances.rows())
-        add_cursors(runs, cursors.rows())
+        add_known_cursors(runs, cursors.rows())
         for owner in sorted(owners - {row[0] for row in alive.rows()}):
             raise session_ended(owner)
         old = {run.instance_id: run for run in runs.values()}

@@ -14,7 +14,7 @@ from sayiir_core.snapshot import control
 from sayiir_core.snapshot.head import Cursor, Head
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
-from sayiir_postgres.heads import Changes, add_cursors, changes_over, locked_instances
+from sayiir_postgres.heads import Changes, add_known_cursors, changes_over, locked_instances
 from sayiir_postgres.lanes import Lanes
 from sayiir_postgres.transaction import Transaction
 from sayiir_postgres.writes import write
@@ -64,7 +64,7 @@ def _take_owned(
     with database.transaction(connection) as tx:
         parameters = {"session": session_id, "limit": _OWNED_AT_ONCE}
         runs = locked_instances(tx.send("lock_owned_instances", parameters).rows())
-        add_cursors(runs, _lock_cursors(tx, [run.instance_id for run in runs.values()]))
+        add_known_cursors(runs, _lock_cursors(tx, [run.instance_id for run in runs.values()]))
         for run in runs.values():
             take_back(run.head, session_id)
             run.touch_all()

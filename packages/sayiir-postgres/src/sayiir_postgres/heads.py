@@ -89,10 +89,22 @@ def locked_instances(rows: Iterable[Row]) -> dict[RunId, LockedRun]:
     return {run.run_id: run for run in runs}
 
 
+def add_known_cursors(runs: dict[RunId, LockedRun], rows: Iterable[Row]) -> None:
+    """Add cursors, from rows of ``cursor_columns``, to those heads that there are.
+
+    Cursors are read in a later statement than instances. An instance that was created in between
+    was not seen there, and is none of the reader's.
+    """
+    for row in rows:
+        run = runs.get(run_of_cursor(row)[0])
+        if run is not None:
+            run.add(row)
+
+
 def add_cursors(runs: dict[RunId, LockedRun], rows: Iterable[Row]) -> None:
     """Add cursors to the heads of their runs; a run whose header was not locked gets a bare one.
 
-    The rows start with ``cursor_columns``; where a run may be missing, ``run_columns`` follow.
+    The rows hold ``cursor_columns`` and ``run_columns``.
     """
     for row in rows:
         run_id, _, owner = run_of_cursor(row)

@@ -8,7 +8,7 @@ from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot.head import Head
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
-from sayiir_postgres.heads import add_cursors, locked_instances
+from sayiir_postgres.heads import add_known_cursors, locked_instances
 
 
 def load_heads(
@@ -20,5 +20,5 @@ def load_heads(
         headers = tx.send("load_headers", parameters)
         cursors = tx.send("load_cursors", parameters)
     runs = locked_instances(headers.rows())
-    add_cursors(runs, cursors.rows())
+    add_known_cursors(runs, cursors.rows())
     return [run.head for run in runs.values()]

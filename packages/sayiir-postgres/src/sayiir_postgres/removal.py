@@ -11,7 +11,7 @@ from sayiir_core.ids import InstanceId, RunId
 from sayiir_core.snapshot.head import InstanceState
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
-from sayiir_postgres.heads import LockedRun, add_cursors, locked_instances
+from sayiir_postgres.heads import LockedRun, add_known_cursors, locked_instances
 from sayiir_postgres.transaction import Transaction
 
 _AT_ONCE: Final = 50
@@ -57,7 +57,7 @@ def _prune(
         instances = tx.send("lock_instances", parameters)
         cursors = tx.send("lock_whole", parameters)
         runs = locked_instances(instances.rows())
-        add_cursors(runs, cursors.rows())
+        add_known_cursors(runs, cursors.rows())
         ended = [run for run in runs.values() if _is_prunable(run, finished_before)]
         ids = [run.instance_id for run in ended]
         remove_rows(tx, [run.run_id for run in ended], ids)

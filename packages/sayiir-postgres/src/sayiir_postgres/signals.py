@@ -13,7 +13,7 @@ from sayiir_core.snapshot import control
 from sayiir_core.snapshot.head import PendingSignal
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
-from sayiir_postgres.heads import Changes, LockedRun, add_cursors, locked_instances
+from sayiir_postgres.heads import Changes, LockedRun, add_known_cursors, locked_instances
 from sayiir_postgres.lanes import Lanes
 from sayiir_postgres.rows import Row
 from sayiir_postgres.transaction import Transaction
@@ -53,7 +53,7 @@ class PostgresSignals:
         moment = self._database.moment(tx)
         seq = int(numbered.rows()[0][0])
         runs = locked_instances(instances.rows())
-        add_cursors(runs, awaiting.rows())
+        add_known_cursors(runs, awaiting.rows())
         signal = PendingSignal(seq=seq, name=name, received_at=moment())
         run = next(iter(runs.values()), None)
         taken = run is not None and self._deliver(run, signal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sayiir_core.ids import InstanceId
-from sayiir_postgres.heads import LockedRun, add_cursors, locked_instances
+from sayiir_postgres.heads import LockedRun, add_known_cursors, locked_instances
 from sayiir_postgres.transaction import Transaction
 
 
@@ -14,5 +14,5 @@ def lock_whole(tx: Transaction, instance_id: InstanceId) -> LockedRun | None:
     # A later statement: it sees every cursor that was there when the instance was locked.
     cursors = tx.send("lock_whole", parameters)
     runs = locked_instances(instances.rows())
-    add_cursors(runs, cursors.rows())
+    add_known_cursors(runs, cursors.rows())
     return next(iter(runs.values()), None)

@@ -128,7 +128,7 @@ class Gate:
         self.connection.execute(
             stage.render(
                 "CREATE FUNCTION {schema}.wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$ "
-                "BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END $$"
+                "BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN COALESCE(NEW, OLD); END $$"
             )
         )
         self.connection.execute(

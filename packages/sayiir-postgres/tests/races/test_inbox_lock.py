@@ -5,6 +5,7 @@ import pytest
 from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot.effect import AwaitSignal
 from sayiir_core.snapshot.head import CursorState
+from sayiir_core.snapshot.reference import SignalRef
 from sayiir_pytest.conformance.sample import move
 
 RIGHT_AND_WRONG = pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
@@ -58,3 +59,52 @@ def test_a_send_behind_a_park_wakes_it(stage, wrong) -> None:
 
     awaiting = CursorState.AWAITING is stage.cursor(hand.instance_id).state
     assert wrong == awaiting
+
+
+@RIGHT_AND_WRONG
+def test_a_park_behind_an_expiry_takes_no_signal_that_is_gone(stage, wrong) -> None:
+    """Hold the inbox while signals are removed; else a cursor consumes one that vanishes."""
+    no_lock = {"lock_known_inboxes": lambda _: b"SELECT %(instance_ids)b::text[]"}
+    keeper = stage.actor("expire", **(no_lock if wrong else {}))
+    parker = stage.actor("park")
+    instance_id = InstanceId(stage.rig.name())
+    seq = stage.rig.backend.signals.send(instance_id, "go", b"payload")
+    stage.clock.advance(1)
+    now = stage.clock.now()
+
+    gate = stage.gate("DELETE", "signals")
+    expiring = keeper.do(lambda it: it.signals.expire(received_before=now, limit=10))
+    assert "waiting" == stage.settle(expiring)
+    hand = parker.hand(stage.rig.start(instance_id=instance_id))
+    parking = parker.do(lambda _: hand.commit(move(1), AwaitSignal("go", None)))
+    assert "waiting" == stage.settle(parking)
+    gate.open()
+    parking.result()
+
+    assert 1 == expiring.result()
+    assert [None] == stage.rig.payloads(hand, SignalRef(seq))
+    state = stage.cursor(instance_id).state
+    assert (CursorState.SIGNALLED if wrong else CursorState.AWAITING) is state
+
+
+@RIGHT_AND_WRONG
+def test_an_expiry_spares_the_signals_of_what_was_created_meanwhile(stage, wrong) -> None:
+    """Judge again behind the inbox; by the first look a run that starts loses its signal."""
+    nothing_lives = stage.swap("i.state NOT IN ('completed', 'cancelled')", "false")
+    keeper = stage.actor("expire", **({"delete_expired_signals": nothing_lives} if wrong else {}))
+    instance_id = InstanceId(stage.rig.name())
+    stage.rig.backend.signals.send(instance_id, "go", b"payload")
+    stage.clock.advance(1)
+    now = stage.clock.now()
+
+    held = stage.lock(
+        "SELECT 1 FROM {schema}.inbox WHERE instance_id = %(id)s FOR NO KEY UPDATE",
+        id=instance_id,
+    )
+    expiring = keeper.do(lambda it: it.signals.expire(received_before=now, limit=10))
+    assert "waiting" == stage.settle(expiring)
+    stage.rig.create(stage.rig.new(instance_id))
+    held.release()
+
+    assert int(wrong) == expiring.result()
+    assert int(not wrong) == len(stage.rig.backend.signals.pending(instance_id))

@@ -2,8 +2,11 @@
 
 import pytest
 
+from sayiir_core.errors import InstanceNotFoundError
+from sayiir_core.ports.instances import Created
 from sayiir_core.snapshot.effect import AwaitSignal
 from sayiir_core.snapshot.head import CursorState
+from sayiir_postgres import creation, heads, whole
 from sayiir_pytest.conformance.sample import move
 
 RIGHT_AND_WRONG = pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
@@ -67,3 +70,37 @@ def test_a_send_that_waited_past_the_deadline_is_late(stage, wrong, monkeypatch)
 
     won = CursorState.SIGNALLED is stage.cursor(hand.instance_id).state
     assert wrong == won
+
+
+@RIGHT_AND_WRONG
+@pytest.mark.parametrize("work", ["replace", "cancel"])
+def test_an_instance_that_comes_between_two_statements_is_left_alone(
+    stage, wrong, work, monkeypatch
+) -> None:
+    """Take no cursor whose instance was not there to be locked: its head would have no header."""
+    if wrong:
+        for module in (creation, whole):
+            monkeypatch.setattr(module, "add_known_cursors", heads.add_cursors)
+    at_hand = "WHERE i.instance_id = ANY(%(instance_ids)b::text[])"
+    pause = at_hand.replace(
+        "WHERE", "WHERE (SELECT pg_advisory_xact_lock_shared(7)) IS NOT NULL AND"
+    )
+    late = stage.actor("late", lock_instances=stage.swap(at_hand, pause))
+    new = stage.rig.new(replace=True)
+
+    held = stage.lock("SELECT pg_advisory_xact_lock(7)")
+    if work == "replace":
+        task = late.do(lambda it: it.instances.create([new]))
+    else:
+        task = late.do(lambda it: it.control.cancel(new.instance_id, reason=None, by=None))
+    assert "waiting" == stage.settle(task)
+    stage.rig.create(stage.rig.new(new.instance_id))
+    held.release()
+
+    if wrong:
+        assert isinstance(task.error(), ValueError)
+    elif work == "cancel":
+        assert isinstance(task.error(), InstanceNotFoundError)
+    else:
+        assert [Created] == [type(answer) for answer in task.result()]
+        assert new.run_id == stage.load(new.instance_id).header.run_id
