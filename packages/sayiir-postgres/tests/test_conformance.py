@@ -17,6 +17,7 @@ from sayiir_pytest.conformance import (
     ResultConformance,
     SessionConformance,
     SignalConformance,
+    WakeupConformance,
 )
 
 
@@ -73,3 +74,6 @@ class TestEquivalence(OnPostgres, EquivalenceConformance): ...
 
 
 class TestRaces(OnPostgres, RaceConformance): ...
+
+
+class TestWakeup(OnPostgres, WakeupConformance): ...

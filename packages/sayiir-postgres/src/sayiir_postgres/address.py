@@ -14,6 +14,13 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 30_000,
 }
 
+# So that a peer that vanished without a word is noticed within half a minute.
+_KEEPALIVES: Final[dict[str, Any]] = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+
 
 class Address:
     """A parsed connection string, as ``postgresql://…`` or ``host=… dbname=…``.
@@ -35,6 +42,15 @@ class Address:
     def parameters(self) -> dict[str, Any]:
         """Return the driver's keywords, with our defaults for what was not given."""
         return {**_DEFAULTS, **self._given}
+
+    def parameters_for(self, purpose: str) -> dict[str, Any]:
+        """Return the keywords for a connection that stays, and that the server lists by purpose."""
+        name = self._setting("application_name", "PGAPPNAME") or "sayiir"
+        return {
+            **_KEEPALIVES,
+            **self.parameters,
+            "application_name": f"{name} {purpose}",
+        }
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from sayiir_postgres.results import PostgresResults
 from sayiir_postgres.server_clock import ServerClock
 from sayiir_postgres.sessions import PostgresSessions
 from sayiir_postgres.signals import PostgresSignals
+from sayiir_postgres.wakeup import PostgresWakeup
 
 AGING_INTERVAL: Final = timedelta(seconds=300)
 MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
@@ -39,7 +40,8 @@ class PostgresBackend:
     instead of the server's. ``aging_interval`` is how long a cursor waits until it counts one
     priority higher. Each process keeps up to ``max_connections`` connections and opens them when
     they are first needed. ``pooler=True`` is for an address of a pooler that gives each transaction
-    another server connection: it prepares no statements and changes no settings.
+    another server connection: it prepares no statements and changes no settings. Hints of other
+    processes do not pass such a pooler; they are heard at ``listen_url``, an address of the server.
 
     Nothing is opened here: ``open()`` or the first operation does it, and makes the schema if the
     user may. Raises ``ValueError`` for arguments that cannot be meant.
@@ -55,18 +57,25 @@ class PostgresBackend:
         max_connections: int = MAX_CONNECTIONS,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
         pooler: bool = False,
+        listen_url: str | None = None,
     ) -> None:
         _check("max_connections", max_connections >= 1)
         _check("max_payload_bytes", max_payload_bytes >= 1)
         self.epoch = 0
         self._clock = ServerClock(clock)
+        address = Address(dsn)
+        listen_address = None if listen_url is None else Address(listen_url)
         database = self._database = Database(
-            Address(dsn),
+            address,
             schema=check_schema(schema),
+            # It needs the statements that the database reads, so it is made after it.
+            made_ready=lambda: self._wakeup.made_ready(),  # noqa: PLW0108
+            connected=lambda: self._wakeup.resume(),  # noqa: PLW0108
             clock=self._clock,
             max_connections=max_connections,
             pooler=pooler,
         )
+        self._wakeup = PostgresWakeup(address, listen_address, database.statements)
         lanes = Lanes(database)
         limit = max_payload_bytes
         self._instances = PostgresInstances(database, lanes, max_payload_bytes=limit)
@@ -130,6 +139,11 @@ class PostgresBackend:
         """Return the store of records and payloads."""
         return self._results
 
+    @property
+    def wakeup(self) -> PostgresWakeup:
+        """Return what hints at new work, across processes too."""
+        return self._wakeup
+
     def now(self) -> datetime:
         """Return the server's clock as estimated here, or the clock that was given."""
         if not self._clock.known:
@@ -148,6 +162,7 @@ class PostgresBackend:
             with suppress(BackendError):
                 self._sessions.end_mine()
         finally:
+            self._wakeup.close()
             self._database.close()
 
     def __repr__(self) -> str:
