@@ -154,7 +154,16 @@ def test_of_many_each_bad_one_gets_its_own_error(workflow: Workflow[Any, Any]) -
     """The others are stored, in order."""
     client = WorkflowClient(InMemoryBackend())
     client.submit(workflow, "taken", 1)
-    items: Any = [("a", 1), ("", 1), ("b", object()), ("taken", 1), ("a", 2), "cd", ("d",), ["e", 5]]
+    items: Any = [
+        ("a", 1),
+        ("", 1),
+        ("b", object()),
+        ("taken", 1),
+        ("a", 2),
+        "cd",
+        ("d",),
+        ["e", 5],
+    ]
 
     answers = client.submit_many(workflow, items)
 

@@ -185,6 +185,24 @@ def test_a_hint_of_the_store_ends_a_long_pause(
     assert 7 == waiting.result()
 
 
+def test_a_store_whose_hints_fail_is_polled(
+    disturbed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They save time, and cost no result."""
+
+    class Deaf:
+        def subscribe(self, _: Callable[[], None]) -> Any:
+            raise RuntimeError("no hints today")
+
+    disturbed.wakeup = Deaf()
+    workflow = incrementing()
+    handle = WorkflowClient(disturbed).submit(workflow, "a", 1)
+    resume_workflow(workflow, "a", disturbed)
+
+    assert 2 == handle.result(PATIENCE)
+    assert ["no hints today" in record.getMessage() for record in caplog.records] == [True]
+
+
 def test_an_outage_is_waited_out_and_told_once(
     disturbed: Any, in_thread: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -21,6 +21,7 @@ from typing import Final
 from sayiir_core.errors import BackendError, InstanceNotFoundError
 from sayiir_core.ids import RunKey
 from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.wakeup import Subscription
 from sayiir_core.snapshot.head import Head, Header, InstanceState
 from sayiir_runtime.client.end import End, end_of
 from sayiir_runtime.client.pace import Pace
@@ -89,8 +90,7 @@ class Watcher:
     # The thread.
 
     def _serve(self) -> None:
-        wakeup = self._backend.wakeup
-        subscription = None if wakeup is None else wakeup.subscribe(self._hint)
+        subscription = self._subscription()
         try:
             while True:
                 look = self._next()
@@ -100,6 +100,14 @@ class Watcher:
         finally:
             if subscription is not None:
                 subscription.close()
+
+    def _subscription(self) -> Subscription | None:
+        try:
+            wakeup = self._backend.wakeup
+            return None if wakeup is None else wakeup.subscribe(self._hint)
+        except Exception as error:  # noqa: BLE001 - a thread that ends here leaves all waiting
+            logger.warning("results are polled for, because the store gives no hints: %r", error)
+            return None
 
     def _hint(self) -> None:
         with self._changed:
