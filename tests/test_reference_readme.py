@@ -17,7 +17,9 @@ from sayiir import (
     OnMax,
     RetryPolicy,
     TaskError,
+    WorkflowClient,
     WorkflowError,
+    WorkflowStatus,
     cancel_workflow,
     get_task_context,
     pause_workflow,
@@ -384,3 +386,30 @@ def test_a_failing_task_raises_in_process_and_is_told_by_the_status() -> None:
     with pytest.raises(TaskError, match="ValueError: bad"):
         run_workflow(workflow, 1)
     assert "ValueError: bad" == run_durable_workflow(workflow, "f-1", 1).error
+
+
+def test_a_client_submits_and_controls_without_running_anything() -> None:
+    """WorkflowClient: every method, and what ``submit`` returns."""
+    backend = InMemoryBackend()
+    workflow = Flow("remote").then(lambda x: x + 1).wait_for_signal("go").build()
+    client = WorkflowClient(backend, conflict_policy="use_existing")
+
+    submitted = client.submit(workflow, "w-1", 10)
+    again = client.submit(workflow, "w-1", 99)
+    resume_workflow(workflow, "w-1", backend)
+    client.pause("w-1", reason="lunch", paused_by="Ada")
+    paused = client.status("w-1")
+    client.unpause("w-1")
+    client.send_signal("w-1", "go", {"by": "Ada"})
+    resume_workflow(workflow, "w-1", backend)
+    done = client.status("w-1")
+    client.submit(workflow, "w-2", 1)
+    client.cancel("w-2", reason="enough", cancelled_by="Grace")
+    cancelled = client.status("w-2")
+
+    assert isinstance(submitted, WorkflowStatus)
+    assert ("in_progress", "in_progress") == (submitted.status, again.status)
+    assert (True, "lunch", "Ada") == (paused.is_paused(), paused.reason, paused.paused_by)
+    assert ("completed", {"by": "Ada"}) == (done.status, done.output)
+    assert 11 == client.get_task_result("w-1", "lambda_0")
+    assert (True, "enough") == (cancelled.is_cancelled(), cancelled.reason)
