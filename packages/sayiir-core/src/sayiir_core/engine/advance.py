@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, assert_never
 
+from sayiir_core.engine.onward import straight
 from sayiir_core.engine.outcome import (
     Entered,
     Expired,
@@ -29,8 +30,6 @@ from sayiir_core.snapshot.effect import (
     Checkpoint,
     Effect,
     Fail,
-    Finish,
-    Move,
     Record,
     Retry,
     Start,
@@ -44,7 +43,6 @@ from sayiir_core.workflow.node import (
     DelayNode,
     LoopNode,
     RouteNode,
-    ScopeKind,
     SignalNode,
     TaskNode,
 )
@@ -112,14 +110,9 @@ def _succeeded(
         outcome.finished_at,
     )
     value = StepRef(cursor.node, cursor.turns)
-    if node.next == END:
-        if definition.scopes[node.scope].kind is ScopeKind.ROOT:
-            return Record(step), Finish(value)
-    else:
-        following = definition.nodes[node.next]
-        if type(following) is TaskNode:
-            move = Move(following.ordinal, cursor.turns, value, following.group, following.priority)
-            return Record(step), move
+    then = straight(definition, node, cursor.turns, value)
+    if then is not None:
+        return Record(step), then
     if node.is_key:
         return _chosen(definition, cursor, node, step, outcome.key, now)
     walk = Walk(definition, turns=cursor.turns, value=value, now=now, verdict=outcome.verdict)

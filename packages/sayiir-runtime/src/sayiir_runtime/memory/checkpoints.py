@@ -17,7 +17,6 @@ from sayiir_core.snapshot.apply import apply
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Move, Record
 from sayiir_core.snapshot.motion import complete, place
 from sayiir_core.snapshot.step import StepStatus
-from sayiir_runtime.memory.row import Run
 from sayiir_runtime.memory.step import fold
 from sayiir_runtime.memory.store import Store
 
@@ -37,9 +36,14 @@ class MemoryCheckpoints:
     def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
         """Apply checkpoints in order; one answer each."""
         store = self._store
+        answers: list[Answer] = []
         with store.lock:
             now = store.clock.now()
-            answers = [self._commit(checkpoint, now) for checkpoint in batch]
+            for checkpoint in batch:
+                if len(checkpoint.effects) == 2 and self._short_cut(checkpoint, now):
+                    answers.append(COMMITTED)
+                else:
+                    answers.append(self._commit(checkpoint, now))
         if store.hints.listeners:
             store.hints.tell()
         return answers
@@ -49,22 +53,23 @@ class MemoryCheckpoints:
         run = store.runs.get(lease.instance_id)
         if run is None:
             return self._lost(_GONE, lease.session)
-        if len(checkpoint.effects) == 2 and self._short_cut(run, checkpoint, now):
-            return COMMITTED
         applied = apply(run.head, checkpoint, now)
         if isinstance(applied.answer, Lost):
             return self._lost(applied.answer, lease.session)
         store.follow(run, applied)
         return applied.answer
 
-    def _short_cut(self, run: Run, checkpoint: Checkpoint, now: datetime) -> bool:
+    def _short_cut(self, checkpoint: Checkpoint, now: datetime) -> bool:
         """Write a step and what follows it; False if that is not open and nothing was changed."""
         record, then = checkpoint.effects
-        if type(record) is not Record or not checkpoint.keep:
+        lease = checkpoint.lease
+        # A run that was replaced or pruned is not found by its own id.
+        run = self._store.run_of.get(lease.run_id)
+        if run is None or type(record) is not Record or not checkpoint.keep:
             return False
-        lease, step = checkpoint.lease, record.step
         key = (lease.scope, lease.index)
         ticket = run.tickets.get(key)
+        step = record.step
         if ticket is None or step.status is not _SUCCEEDED:
             return False
         cursor = ticket.cursor
@@ -73,7 +78,6 @@ class MemoryCheckpoints:
             or cursor.fence != lease.fence
             or cursor.session != lease.session
             or cursor.held
-            or run.head.header.run_id != lease.run_id
         ):
             return False
         if type(then) is Move:

@@ -77,6 +77,11 @@ class Attempt:
         self.result: Any = MISSING
         self.error: BaseException | None = None
 
+    @property
+    def position(self) -> int:
+        """Return a number that no other attempt at the same cursor has."""
+        return self.claim.cursor.seq
+
     def context(self) -> TaskContext:
         """Return what the body can learn of itself.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,11 +15,11 @@ from sayiir_core.errors import (
     SessionEndedError,
     WorkflowError,
 )
-from sayiir_core.ids import InstanceId, RunId, RunKey, SessionId, check_instance_id
+from sayiir_core.ids import InstanceId, RunKey, SessionId, check_instance_id
 from sayiir_core.policy import ConflictPolicy
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import Created, Exists, InstanceQuery, NewInstance
-from sayiir_core.snapshot.answer import Claim, LostReason
+from sayiir_core.snapshot.answer import LostReason
 from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.snapshot.status import StatusWord, status_of
@@ -28,11 +27,14 @@ from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.conflict import already_exists, check_definition
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.run_id import new_run_id
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
+from sayiir_runtime.runner.chain import Chain
 from sayiir_runtime.runner.drive_result import DriveResult
 from sayiir_runtime.runner.driver import Driver
 from sayiir_runtime.runner.input import Carry
 from sayiir_runtime.runner.lease import SessionKeeper, keeper_of
+from sayiir_runtime.runner.lookout import Watch
 from sayiir_runtime.runner.outlook import is_at_rest
 from sayiir_runtime.runner.ownership import Ownerships, run_key
 from sayiir_runtime.runner.program import Program, program_of
@@ -87,7 +89,7 @@ class CheckpointingRunner:
         session = self._keeper.session()
         new = NewInstance(
             instance_id=checked,
-            run_id=RunId(str(uuid.uuid4())),
+            run_id=new_run_id(),
             identity=program.definition.identity,
             policy_fingerprint=program.definition.policy_fingerprint,
             input=payload,
@@ -107,8 +109,9 @@ class CheckpointingRunner:
             self._ownerships.abandon(key)
             raise
         if isinstance(created, Created):
-            carry = Carry(INPUT, payload, input)
-            return self._drive(program, created.head, session, created.claim, carry)
+            assert created.claim is not None, "a run that is born owned comes with its claim"
+            chain = Chain(program, created.claim, Carry(INPUT, payload, input))
+            return self._drive(program, key, session, chain)
         self._keeper.drives.leave(key)
         return self._use_existing(program, created.head, policy)
 
@@ -136,7 +139,7 @@ class CheckpointingRunner:
         if head.header.state is not InstanceState.RUNNING or self._is_parked(head):
             return self._observer.status_of_head(head, program.definition)
         session, owned = self._ownerships.take(head, limit)
-        return self._drive(program, owned, session)
+        return self._drive(program, run_key(owned), session)
 
     def retry(self, workflow: Workflow[Any, Any], instance_id: str) -> WorkflowStatus:
         """Revive a failed instance and run it on from what failed, with fresh attempts.
@@ -157,7 +160,7 @@ class CheckpointingRunner:
         except BaseException:
             self._ownerships.give_back(run_key(owned), session)
             raise
-        return self._drive(program, owned, session)
+        return self._drive(program, run_key(owned), session)
 
     def recover(self, workflows: Iterable[Workflow[Any, Any]]) -> list[WorkflowStatus]:
         """Continue everything of these workflows that is in flight and that nobody runs.
@@ -233,7 +236,7 @@ class CheckpointingRunner:
             session, owned = self._ownerships.take(head, limit=0.0)
         except InstanceBusyError:
             return self._observer.status(instance_id)
-        return self._drive(program, owned, session)
+        return self._drive(program, run_key(owned), session)
 
     def _check_definition(self, program: Program, head: Head) -> None:
         header = head.header
@@ -241,34 +244,32 @@ class CheckpointingRunner:
         check_definition(header.instance_id, stored=header.identity, ours=ours)
 
     def _drive(
-        self,
-        program: Program,
-        head: Head,
-        session: SessionId,
-        claim: Claim | None = None,
-        carry: Carry | None = None,
+        self, program: Program, run: RunKey, session: SessionId, chain: Chain | None = None
     ) -> WorkflowStatus:
-        """Drive until the run ends, parks or is lost, and return its status."""
+        """Drive until the run ends, parks or is lost, and return its status.
+
+        A run that was just created begins with the chain.
+        """
         while True:
-            result = self._drive_once(program, head, session, claim, carry)
+            result = self._drive_once(program, run, session, chain)
             if result.completed and result.output is not None:
                 return WorkflowStatus(
-                    instance_id=head.header.instance_id,
-                    run_id=head.header.run_id,
+                    instance_id=run.instance_id,
+                    run_id=run.run_id,
                     status=StatusWord.COMPLETED.value,
                     output=result.output.plain(self._codec),
                 )
-            self._report_loss(result, session, head.header.instance_id)
-            after = self.backend.instances.load(head.header.instance_id)
-            if not self._was_left(after, head, result):
+            self._report_loss(result, session, run.instance_id)
+            after = self.backend.instances.load(run.instance_id)
+            if not self._was_left(after, run, result):
                 return self._observer.status_of_head(after, program.definition)
             try:
                 session, head = self._ownerships.take(after, limit=0.0)
             except InstanceBusyError:
-                return self._observer.status(head.header.instance_id, program.definition)
-            claim = carry = None
+                return self._observer.status(run.instance_id, program.definition)
+            run, chain = run_key(head), None
 
-    def _was_left(self, after: Head, before: Head, result: DriveResult) -> bool:
+    def _was_left(self, after: Head, run: RunKey, result: DriveResult) -> bool:
         """Tell whether something became ready while this drive ended, and found nobody.
 
         Whoever sent a signal or lifted a pause just then was told that this drive has the run.
@@ -277,7 +278,7 @@ class CheckpointingRunner:
         return (
             result.lost is None
             and not self._ownerships.stopped
-            and header.run_id == before.header.run_id
+            and header.run_id == run.run_id
             and header.state is InstanceState.RUNNING
             and header.owner is None
             and not after.executing
@@ -285,49 +286,50 @@ class CheckpointingRunner:
         )
 
     def _drive_once(
-        self,
-        program: Program,
-        head: Head,
-        session: SessionId,
-        claim: Claim | None,
-        carry: Carry | None,
+        self, program: Program, run: RunKey, session: SessionId, chain: Chain | None
     ) -> DriveResult:
-        run = run_key(head)
-        bodies = self._make_bodies()
-        self._active.add(bodies)
-        bodies.stopped = bodies.stopped or self._ownerships.stopped
+        watch = Watch(run, self._is_wanted)
+        is_watched = self._keeper.heartbeat is not None
         result = DriveResult()
         try:
-            driver = Driver(self.backend, program, bodies, session=session, run=run)
-            result = self._watched_drive(driver, head, claim, carry)
+            if is_watched:
+                self._keeper.lookout.begin(watch)
+            if chain is not None:
+                watch.inline = chain
+                chain.run(self.backend.checkpoints.commit, self.backend.now, self._ownerships)
+                watch.inline = None
+            if chain is not None and chain.finished:
+                result.completed, result.output = True, chain.carry
+            else:
+                result = self._drive_bodies(program, session, watch, chain)
         except DriveStoppedError:
             logger.info("instance %s was stopped; it can be resumed", run.instance_id)
         finally:
-            self._active.discard(bodies)
-            try:
-                bodies.close()
-            finally:
-                if result.completed:
-                    # A completed run has no owner any more.
-                    self._keeper.drives.leave(run)
-                else:
-                    self._ownerships.give_back(run, session)
+            if is_watched:
+                self._keeper.lookout.end(watch)
+            if result.completed:
+                # A completed run has no owner any more.
+                self._keeper.drives.leave(run)
+            else:
+                self._ownerships.give_back(run, session)
         return result
 
-    def _watched_drive(
-        self, driver: Driver, head: Head, claim: Claim | None, carry: Carry | None
+    def _drive_bodies(
+        self, program: Program, session: SessionId, watch: Watch, chain: Chain | None
     ) -> DriveResult:
-        if self._keeper.heartbeat is None:
-            return driver.drive(claim, carry=carry)
-        end = self._keeper.lookout.watch(driver, lambda: self._is_wanted(head))
+        bodies = self._make_bodies()
+        self._active.add(bodies)
+        bodies.stopped = bodies.stopped or self._ownerships.stopped
         try:
-            return driver.drive(claim, carry=carry)
+            driver = Driver(self.backend, program, bodies, session=session, watch=watch)
+            return driver.drive() if chain is None else driver.drive_on(chain)
         finally:
-            end()
+            self._active.discard(bodies)
+            bodies.close()
 
-    def _is_wanted(self, head: Head) -> bool:
-        now = self.backend.instances.load(head.header.instance_id).header
-        return now.run_id == head.header.run_id and now.state is not InstanceState.CANCELLED
+    def _is_wanted(self, run: RunKey) -> bool:
+        now = self.backend.instances.load(run.instance_id).header
+        return now.run_id == run.run_id and now.state is not InstanceState.CANCELLED
 
     def _report_loss(
         self, result: DriveResult, session: SessionId, instance_id: InstanceId

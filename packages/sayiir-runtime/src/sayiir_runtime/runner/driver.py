@@ -19,9 +19,9 @@ from typing import Final
 
 from sayiir_core.engine.advance import advance
 from sayiir_core.engine.outcome import Outcome, Started, Succeeded
-from sayiir_core.ids import RunKey, SessionId
+from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
-from sayiir_core.snapshot.answer import COMMITTED, Claim, Committed, Lost, LostReason, Refused
+from sayiir_core.snapshot.answer import Claim, Committed, Lost, LostReason, Refused
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Retry, Sleep
 from sayiir_core.snapshot.head import CursorKey, InstanceState
 from sayiir_core.snapshot.motion import follow
@@ -29,9 +29,11 @@ from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.bodiless import outcome_without_body
+from sayiir_runtime.runner.chain import Chain
 from sayiir_runtime.runner.drive_result import DriveResult
 from sayiir_runtime.runner.hold import Hold
 from sayiir_runtime.runner.input import MISSING, Carry, InputReader
+from sayiir_runtime.runner.lookout import Watch
 from sayiir_runtime.runner.outlook import loss_of, next_due
 from sayiir_runtime.runner.program import Program, TaskBody
 from sayiir_runtime.runner.refusal import fail_refused
@@ -52,7 +54,7 @@ class Driver:
         bodies: BodyRunner,
         *,
         session: SessionId,
-        run: RunKey,
+        watch: Watch,
         wait_for_delays: bool = False,
     ) -> None:
         self._backend = backend
@@ -62,7 +64,8 @@ class Driver:
         self._definition = program.definition
         self._bodies = bodies
         self._session = session
-        self._run = run
+        self._watch = watch
+        self._run = run = watch.run
         self._wait_for_delays = wait_for_delays
         self._inputs = InputReader(
             backend.results, program.codec, program.definition, run.instance_id, run.run_id
@@ -70,7 +73,6 @@ class Driver:
         self._ready: deque[Hold] = deque()
         self._running: dict[CursorKey, tuple[Hold, Attempt]] = {}
         self._due: datetime | None = None
-        self.inline: Attempt | None = None
         self._halted = False
         self._unclear = False
         self._claim_no = 0
@@ -78,23 +80,25 @@ class Driver:
         self._result = DriveResult()
 
     def drive(
-        self,
-        claim: Claim | None = None,
-        *,
-        carry: Carry | None = None,
-        failed: BaseException | None = None,
+        self, claim: Claim | None = None, *, failed: BaseException | None = None
     ) -> DriveResult:
         """Run until nothing can go on; raises what a body raised that is no error.
 
-        ``claim`` is the first cursor of a run that was just created, and ``carry`` its input.
-        With ``failed`` the body there was already called, and raised that.
+        ``claim`` is the first cursor of a run that was just created. With ``failed`` the body
+        there was already called, and raised that.
         """
-        if claim is not None:
-            self._ready.append(Hold(claim, carry))
-        if failed is not None:
-            hold = self._ready.popleft()
-            attempt = Attempt(self._program, self._body(hold), hold.claim, MISSING, self._now)
-            self._settle([hold], [attempt.fail(failed)], [attempt])
+        if claim is not None and failed is not None:
+            self._fail(Hold(claim), failed, None)
+        elif claim is not None:
+            self._ready.append(Hold(claim))
+        return self._drive()
+
+    def drive_on(self, chain: Chain) -> DriveResult:
+        """Run on from where a chain has ended, as ``drive`` does."""
+        self._go_on(chain)
+        return self._drive()
+
+    def _drive(self) -> DriveResult:
         result = self._result
         while result.lost is None and not result.completed:
             if self._bodies.stopped:
@@ -127,8 +131,7 @@ class Driver:
                     self._ready.rotate(1)
             elif len(self._ready) == 1 and not self._running and self._body(hold).inline:
                 self._ready.popleft()
-                self._run_chain(hold)
-                self.inline = None
+                self._run_inline(hold, self._body(hold))
             elif self._bodies.has_room(self._body(hold).is_async):
                 self._ready.popleft()
                 self._start_body(hold)
@@ -157,45 +160,46 @@ class Driver:
             return None
         return attempt
 
-    def _run_chain(self, hold: Hold) -> None:
-        """Run bodies in this thread for as long as one cursor is all there is to do."""
-        claim, definition, program = hold.claim, self._definition, self._program
-        cursor = claim.cursor
-        body = program.body(cursor.node)
-        now = self._now()
-        while not self._bodies.stopped:
-            attempt = self._attempt(hold, body)
-            if attempt is None:
-                return
-            self.inline = attempt
-            outcome = attempt.run(now)
-            if type(outcome) is not Succeeded:
-                self._settle_failure(hold, attempt)
-                return
-            now = attempt.finished_at
-            checkpoint = advance(definition, claim, outcome, now=now)
-            carry = Carry(StepRef(cursor.node, cursor.turns), outcome.output, attempt.result)
-            answer = self._commit((checkpoint,))[0]
-            if answer is not COMMITTED:
-                if isinstance(answer, Refused):
-                    self._refuse(hold, outcome, answer)
-                else:
-                    self._take_answer(hold, checkpoint, answer, carry, now)
-                return
-            if not follow(cursor, checkpoint, now):
-                self._note_rest(checkpoint, carry)
-                return
-            hold.carry = carry
-            body = program.body(cursor.node)
-            if not body.inline:
-                self._ready.append(hold)
-                return
-
-    def _settle_failure(self, hold: Hold, attempt: Attempt) -> None:
-        if attempt.outcome is None:
+    def _run_inline(self, hold: Hold, body: TaskBody) -> None:
+        """Run what can be called in this thread, while that is all there is to do."""
+        carry = hold.carry
+        if body.onward is not None and carry is not None and carry.leaf == hold.claim.cursor.input:
+            chain = Chain(self._program, hold.claim, carry)
+            self._watch.inline = chain
+            chain.run(self._commit, self._now, self._bodies)
+            self._watch.inline = None
+            self._go_on(chain)
+            return
+        attempt = self._attempt(hold, body)
+        if attempt is None:
+            return
+        self._watch.inline = attempt
+        outcome = attempt.run()
+        self._watch.inline = None
+        if outcome is None:
             assert attempt.error is not None
             raise attempt.error
-        self._settle([hold], [attempt.outcome], [attempt])
+        self._settle([hold], [outcome], [attempt])
+
+    def _go_on(self, chain: Chain) -> None:
+        hold = Hold(chain.claim, chain.carry)
+        answer = chain.answer
+        if chain.finished:
+            self._result.completed, self._result.output = True, chain.carry
+        elif chain.failure is not None:
+            self._fail(hold, chain.failure, chain.began_at)
+        elif answer is None:
+            self._ready.append(hold)
+        elif isinstance(answer, Refused):
+            self._refuse(hold, chain.outcome(), answer)
+        else:
+            self._take_answer(hold, chain.checkpoint, answer, chain.carry, chain.ended_at)
+
+    def _fail(self, hold: Hold, error: BaseException, began_at: datetime | None) -> None:
+        attempt = Attempt(self._program, self._body(hold), hold.claim, MISSING, self._now)
+        if began_at is not None:
+            attempt.started_at = began_at
+        self._settle([hold], [attempt.fail(error)], [attempt])
 
     def _start_body(self, hold: Hold) -> None:
         attempt = self._attempt(hold, self._body(hold))

@@ -9,22 +9,23 @@ engine, and a chain of plain functions costs little more than calling them.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from typing import Any, TypeVar, cast
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.errors import TaskError, WorkflowError
-from sayiir_core.ids import RunId, RunKey, SessionId
+from sayiir_core.ids import RunKey, SessionId
 from sayiir_core.ports.instances import Created, NewInstance
 from sayiir_core.ports.sessions import NewSession
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.run_id import new_run_id
 from sayiir_runtime.runner.bodies import BodyRunner
 from sayiir_runtime.runner.drive_result import DriveResult
 from sayiir_runtime.runner.driver import Driver
 from sayiir_runtime.runner.lease import CLAIM_TTL
+from sayiir_runtime.runner.lookout import Watch
 from sayiir_runtime.runner.program import Program, program_of
 from sayiir_runtime.runner.straight import INSTANCE_ID, Straight
 
@@ -78,7 +79,7 @@ class InProcessRunner:
         node = definition.nodes[straight.ordinal]
         new = NewInstance(
             instance_id=INSTANCE_ID,
-            run_id=RunId(str(uuid.uuid4())),
+            run_id=new_run_id(),
             identity=definition.identity,
             policy_fingerprint=definition.policy_fingerprint,
             input=straight.payload(),
@@ -99,7 +100,7 @@ class InProcessRunner:
                 program,
                 bodies,
                 session=session,
-                run=RunKey(INSTANCE_ID, new.run_id),
+                watch=Watch(RunKey(INSTANCE_ID, new.run_id), lambda _: True),
                 wait_for_delays=True,
             )
             result = driver.drive(created.claim, failed=straight.failure)

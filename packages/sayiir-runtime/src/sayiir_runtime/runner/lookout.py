@@ -12,62 +12,80 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sayiir_core.errors import BackendError
-from sayiir_runtime.runner.attempt import Attempt
+from sayiir_core.ids import RunKey
 
 logger = logging.getLogger("sayiir.runner")
 
 INTERVAL_SECONDS: Final = 0.5
 
 
-class Watched(Protocol):
-    """A driver."""
+class Inline(Protocol):
+    """What a driver calls in its own thread: bodies, each of which has a position of its own.
+
+    ``is_set`` tells the body, through its context, that nobody waits for it any more.
+    """
+
+    is_set: bool
 
     @property
-    def inline(self) -> Attempt | None:
-        """Return the body that it is calling in its own thread."""
+    def position(self) -> int:
+        """Return a number that differs from body to body."""
         ...
 
 
-@dataclass(slots=True)
-class _Watch:
-    driver: Watched
-    is_wanted: Callable[[], bool]
-    seen: Attempt | None = None
+class Watch:
+    """A drive, with the body that its driver calls in its own thread just now.
+
+    ``is_wanted`` asks the store whether anybody still wants what the run does.
+    """
+
+    __slots__ = ("inline", "is_wanted", "run", "seen")
+
+    def __init__(self, run: RunKey, is_wanted: Callable[[RunKey], bool]) -> None:
+        self.run = run
+        self.is_wanted = is_wanted
+        self.inline: Inline | None = None
+        self.seen: tuple[Inline, int] | None = None
+
+    def look(self) -> None:
+        """Tell the body that it is not wanted, if it has been in since the last look."""
+        inline = self.inline
+        found = None if inline is None else (inline, inline.position)
+        if inline is None or found != self.seen:
+            self.seen = found
+            return
+        try:
+            inline.is_set = inline.is_set or not self.is_wanted(self.run)
+        except BackendError as error:
+            logger.debug("instance %s is asked for later: %s", self.run.instance_id, error)
 
 
 class Lookout:
-    """Watch drivers."""
+    """Watch drives."""
 
     def __init__(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
         self._interval = interval_seconds
         self._lock = threading.Lock()
-        self._watches: list[_Watch] = []
+        self._watches: set[Watch] = set()
         self._thread: threading.Thread | None = None
 
-    def watch(self, driver: Watched, is_wanted: Callable[[], bool]) -> Callable[[], None]:
-        """Watch a driver until the returned function is called.
-
-        ``is_wanted`` asks the store whether anybody still wants what the driver runs; if not,
-        the body that it is in is told.
-        """
-        watch = _Watch(driver, is_wanted)
+    def begin(self, watch: Watch) -> None:
+        """Watch a drive until ``end``."""
         with self._lock:
-            self._watches.append(watch)
+            self._watches.add(watch)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._look_out, name="sayiir-lookout", daemon=True
                 )
                 self._thread.start()
 
-        def end() -> None:
-            with self._lock:
-                self._watches.remove(watch)
-
-        return end
+    def end(self, watch: Watch) -> None:
+        """Watch a drive no longer."""
+        with self._lock:
+            self._watches.discard(watch)
 
     def _look_out(self) -> None:
         while True:
@@ -78,15 +96,4 @@ class Lookout:
                     self._thread = None
                     return
             for watch in watches:
-                _look(watch)
-
-
-def _look(watch: _Watch) -> None:
-    attempt = watch.driver.inline
-    if attempt is None or attempt is not watch.seen:
-        watch.seen = attempt
-        return
-    try:
-        attempt.is_set = attempt.is_set or not watch.is_wanted()
-    except BackendError as error:
-        logger.debug("%s is told later whether it is wanted: %s", attempt.body.node.path, error)
+                watch.look()

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from sayiir_core.authoring import LoopResult, TaskMetadata, Workflow
+from sayiir_core.engine.onward import Onward, onward
 from sayiir_core.workflow.definition import Definition
 from sayiir_core.workflow.node import END, ROOT, SignalNode, TaskNode
 from sayiir_runtime.codec import PayloadCodec, TaskValues
@@ -17,7 +18,11 @@ from sayiir_runtime.codec import PayloadCodec, TaskValues
 
 @dataclass(slots=True, kw_only=True)
 class TaskBody:
-    """What one task node runs. ``inline``: a plain call in the driver's own thread will do."""
+    """What one task node runs.
+
+    ``inline``: a plain call in the driver's own thread will do; ``onward`` is then what follows,
+    if that is the same in every run.
+    """
 
     node: TaskNode
     function: Callable[..., Any]
@@ -27,6 +32,7 @@ class TaskBody:
     takes_value: bool
     timeout_seconds: float | None
     metadata: TaskMetadata
+    onward: Onward | None
 
 
 class Program:
@@ -40,6 +46,7 @@ class Program:
         # Not the workflow: a program is kept for as long as its workflow lives, and no longer.
         self._functions = workflow.functions
         self._bodies: dict[int, TaskBody] = {}
+        self._plain: dict[int, TaskBody | None] = {}
 
     def body(self, ordinal: int) -> TaskBody:
         """Return the body of a task node."""
@@ -47,6 +54,20 @@ class Program:
         if body is None:
             body = self._bodies[ordinal] = self._make(self.definition.task(ordinal))
         return body
+
+    def plain(self, ordinal: int) -> TaskBody | None:
+        """Return a body that only has to be called, None if more is needed here.
+
+        That is a task without a thread, a timeout or a loop around it, and nothing but another
+        task or the end of the run behind it.
+        """
+        try:
+            return self._plain[ordinal]
+        except KeyError:
+            body = self.body(ordinal) if ordinal != END and self.is_task(ordinal) else None
+            plain = None if body is None or body.onward is None else body
+            self._plain[ordinal] = plain
+            return plain
 
     def calls_same(self, other: Program) -> bool:
         """Tell whether another program of the same definition calls the same functions."""
@@ -92,15 +113,17 @@ class Program:
         values = TaskValues.from_function(function, self.codec, unwrap=(LoopResult,))
         timeout = node.policy.timeout
         is_async = _is_async(function)
+        inline = not is_async and timeout is None
         return TaskBody(
             node=node,
             function=function,
             values=values,
             is_async=is_async,
-            inline=not is_async and timeout is None,
+            inline=inline,
             takes_value=values.takes_value,
             timeout_seconds=None if timeout is None else timeout.total_seconds(),
             metadata=TaskMetadata.from_node(node),
+            onward=onward(self.definition, node.ordinal) if inline else None,
         )
 
 

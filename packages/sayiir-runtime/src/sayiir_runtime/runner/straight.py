@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any, Final
 
 from sayiir_core.authoring import TaskContext, reset_task_context, set_task_context
 from sayiir_core.ids import InstanceId
 from sayiir_core.workflow.node import END
 from sayiir_runtime.codec import is_scalar
+from sayiir_runtime.run_id import new_run_id
 from sayiir_runtime.runner.attempt import INTERRUPTIONS
 from sayiir_runtime.runner.input import MISSING
 from sayiir_runtime.runner.program import Program
@@ -34,7 +34,7 @@ class LocalRun:
     def run_id(self) -> str:
         """Return an id of this run alone."""
         if self._run_id is None:
-            self._run_id = str(uuid.uuid4())
+            self._run_id = new_run_id()
         return self._run_id
 
 
