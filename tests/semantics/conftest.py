@@ -18,17 +18,37 @@ from sayiir_core.ports.backend import Backend
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.postgres_server import PostgresServer
 from sayiir_runtime.runner.lease import keeper_of
+from tests.semantics import driving
+from tests.semantics.scope import why_not_pooled
 
 STORES = ("memory", "sqlite", "postgres")
+POOLS = tuple(f"{name}_pool" for name in STORES)
 DRIVERS = ("in_process", "in_process_async", *STORES, "memory_async")
 PATIENCE = 20.0
+BACKENDS: dict[str, Any] = {
+    "memory": sayiir.InMemoryBackend,
+    "memory_pool": driving.PooledMemory,
+    "sqlite": sayiir.SQLiteBackend,
+    "sqlite_pool": driving.PooledSQLite,
+    "postgres": sayiir.PostgresBackend,
+    "postgres_pool": driving.PooledPostgres,
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each case through the runner, and through workers where that makes sense."""
+    for fixture, names in (("store", STORES), ("timed_store", STORES), ("drive", DRIVERS)):
+        if fixture in metafunc.fixturenames:
+            pools = () if why_not_pooled(metafunc.definition) else POOLS
+            metafunc.parametrize(fixture, [*names, *pools], indirect=True)
 
 
 @dataclass
 class Store:
     """The data of one store, and the ways to open it. ``again`` opens it as another process would.
 
-    A memory store has no second way in: there ``again`` gives the same object.
+    A memory store has no second way in: there ``again`` gives the same object. A store of the name
+    ``*_pool`` is marked, so that ``driving`` lets workers serve it.
     """
 
     name: str
@@ -43,13 +63,18 @@ class Store:
         return self.opened[0] if self.opened else self.again()
 
     @property
+    def kind(self) -> str:
+        """Return which store it is, whoever serves it."""
+        return self.name.removesuffix("_pool")
+
+    @property
     def shared(self) -> bool:
         """Tell whether ``again`` is a second way in."""
         return self.backend.capabilities.shared
 
     def again(self) -> Backend:
         """Open the same data once more."""
-        if self.name == "memory" and self.opened:
+        if self.kind == "memory" and self.opened:
             return self.opened[0]
         self.opened.append(self.open())
         return self.opened[-1]
@@ -92,7 +117,7 @@ class Drive:
             call = sayiir.run_durable_workflow_async(workflow, instance_id, value, backend)
             status = asyncio.run(call)
         else:
-            status = sayiir.run_durable_workflow(workflow, instance_id, value, backend)
+            status = driving.run_durable_workflow(workflow, instance_id, value, backend)
         assert status.status in {"completed", "failed"}, status
         return Ended(status.output, status.error)
 
@@ -130,29 +155,28 @@ def make_store(
 def _store(
     request: pytest.FixtureRequest, name: str, folder: Path, clock: VirtualClock | None
 ) -> Store:
-    match name:
+    kind, make = name.removesuffix("_pool"), BACKENDS[name]
+    match kind:
         case "memory":
-            return Store(name, lambda: sayiir.InMemoryBackend(clock=clock), clock)
+            return Store(name, lambda: make(clock=clock), clock)
         case "sqlite":
             path = folder / "sayiir.db"
-            return Store(
-                name, lambda: sayiir.SQLiteBackend(path, synchronous="NORMAL", clock=clock), clock
-            )
+            return Store(name, lambda: make(path, synchronous="NORMAL", clock=clock), clock)
         case "postgres":
             fixture = "semantics_database" if clock is None else "postgres_database"
             dsn = request.getfixturevalue(fixture)
-            return Store(name, lambda: sayiir.PostgresBackend(dsn, clock=clock), clock, dsn)
+            return Store(name, lambda: make(dsn, clock=clock), clock, dsn)
         case _:
             raise AssertionError(name)
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture
 def store(request: pytest.FixtureRequest, make_store: Callable[..., Store]) -> Store:
     """Give each store in turn, on the real clock."""
     return make_store(request.param)
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture
 def timed_store(request: pytest.FixtureRequest, make_store: Callable[..., Store]) -> Store:
     """Give each store in turn, on a virtual clock that the test moves."""
     return make_store(request.param, VirtualClock())
@@ -164,7 +188,7 @@ def backend(store: Store) -> Backend:
     return store.backend
 
 
-@pytest.fixture(params=DRIVERS)
+@pytest.fixture
 def drive(request: pytest.FixtureRequest, make_store: Callable[..., Store]) -> Drive:
     """Give each driver in turn."""
     name: str = request.param
@@ -264,7 +288,7 @@ class Scene:
         """Be interrupted for as long as it is broken."""
         self.calls.append("interrupted")
         if self.broken:
-            raise KeyboardInterrupt
+            driving.interrupt_here(self.backend)
         return value
 
     def fail(self, value):
@@ -277,7 +301,7 @@ class Scene:
     def start(self, flow):
         """Run the flow with a last task behind it."""
         self.workflow = flow.then(self.called("last"), name="last").build()
-        return sayiir.run_durable_workflow(self.workflow, self.iid, 5, self.backend)
+        return driving.run_durable_workflow(self.workflow, self.iid, 5, self.backend)
 
     def flow(self):
         """Return a flow with a first task."""
@@ -285,7 +309,7 @@ class Scene:
 
     def resume(self):
         """Resume the instance."""
-        return sayiir.resume_workflow(self.workflow, self.iid, self.backend)
+        return driving.resume_workflow(self.workflow, self.iid, self.backend)
 
     def reach(self, state):
         """Bring the instance into a state, by a workflow of its own."""

@@ -7,6 +7,7 @@ import threading
 
 import sayiir
 from sayiir import Flow, get_task_context
+from tests.semantics.driving import run_durable_workflow
 
 
 async def ainc(value):
@@ -214,6 +215,6 @@ def test_case_20_the_context_tells_who_and_where(backend, iid):
         )
 
     workflow = Flow("order").fork().branch(charge, name="pay").join(lambda: 1).build()
-    sayiir.run_durable_workflow(workflow, iid, 1, backend)
+    run_durable_workflow(workflow, iid, 1, backend)
 
     assert [("order", iid, "pay", "fork_0/pay/pay", 1, 30.0, ["io"], False)] == seen

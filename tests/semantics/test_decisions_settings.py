@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-import sayiir
 from sayiir import (
     BackendError,
     CheckpointingRunner,
@@ -16,14 +15,12 @@ from sayiir import (
     LoopResult,
     Operations,
     RetryPolicy,
-    resume_workflow,
-    retry_workflow,
-    run_durable_workflow,
     run_workflow,
     send_signal,
     task,
 )
 from sayiir_core.ports.instances import InstanceQuery
+from tests.semantics.driving import resume_workflow, retry_workflow, run_durable_workflow
 
 HOUR = timedelta(hours=1)
 
@@ -109,12 +106,11 @@ def test_decision_a_parked_wake_time_keeps_the_value_that_it_was_given(timed_sto
 
 def limited(store, size):
     """Open the store with a limit for payloads."""
-    if store.name == "sqlite":
-        return sayiir.SQLiteBackend(store.backend.path, max_payload_bytes=size)
-    return sayiir.PostgresBackend(store.address, max_payload_bytes=size)
+    where = store.backend.path if store.kind == "sqlite" else store.address
+    return type(store.backend)(where, max_payload_bytes=size)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "sqlite_pool", "postgres_pool"])
 def small_backend(request, make_store):
     store = make_store(request.param)
     backend = limited(store, 1000)

@@ -15,10 +15,9 @@ from sayiir import (
     Operations,
     TaskError,
     WorkflowError,
-    resume_workflow,
-    run_durable_workflow,
     run_workflow,
 )
+from tests.semantics.driving import resume_workflow, run_durable_workflow
 
 
 def fail(value):

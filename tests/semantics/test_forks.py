@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from sayiir import Flow, InstanceNotFoundError, Operations, run_durable_workflow, run_workflow
+from sayiir import Flow, InstanceNotFoundError, Operations, run_workflow
+from tests.semantics.driving import run_durable_workflow
 
 
 def inc(value):

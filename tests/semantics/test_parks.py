@@ -12,13 +12,11 @@ from sayiir import (
     Operations,
     WorkflowError,
     pause_workflow,
-    resume_workflow,
-    retry_workflow,
-    run_durable_workflow,
     run_workflow,
     send_signal,
     unpause_workflow,
 )
+from tests.semantics.driving import resume_workflow, retry_workflow, run_durable_workflow
 
 HOUR = timedelta(hours=1)
 

@@ -12,11 +12,10 @@ from sayiir import (
     Operations,
     WorkflowError,
     get_task_context,
-    resume_workflow,
-    run_durable_workflow,
     run_workflow,
     send_signal,
 )
+from tests.semantics.driving import resume_workflow, run_durable_workflow
 
 
 def validate(value):

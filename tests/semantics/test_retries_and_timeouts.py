@@ -18,11 +18,9 @@ from sayiir import (
     Operations,
     RetryPolicy,
     get_task_context,
-    resume_workflow,
-    retry_workflow,
-    run_durable_workflow,
     task,
 )
+from tests.semantics.driving import resume_workflow, retry_workflow, run_durable_workflow
 
 QUICK = RetryPolicy(3, 0.001)
 

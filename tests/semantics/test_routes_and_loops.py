@@ -7,16 +7,8 @@ from typing import Literal
 
 import pytest
 
-from sayiir import (
-    DeserializationError,
-    Flow,
-    LoopResult,
-    OnMax,
-    Operations,
-    RetryPolicy,
-    run_durable_workflow,
-    task,
-)
+from sayiir import DeserializationError, Flow, LoopResult, OnMax, Operations, RetryPolicy, task
+from tests.semantics.driving import run_durable_workflow
 
 
 def inc(value):

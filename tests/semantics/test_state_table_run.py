@@ -2,16 +2,8 @@
 
 import pytest
 
-from sayiir import (
-    Flow,
-    InstanceAlreadyExistsError,
-    WorkflowError,
-    cancel_workflow,
-    resume_workflow,
-    retry_workflow,
-    run_durable_workflow,
-    send_signal,
-)
+from sayiir import Flow, InstanceAlreadyExistsError, WorkflowError, cancel_workflow, send_signal
+from tests.semantics.driving import resume_workflow, retry_workflow, run_durable_workflow
 
 STATES = (
     "in_progress",

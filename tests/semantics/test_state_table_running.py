@@ -15,13 +15,11 @@ from sayiir import (
     WorkflowError,
     cancel_workflow,
     pause_workflow,
-    resume_workflow,
-    retry_workflow,
-    run_durable_workflow,
     send_signal,
     task,
     unpause_workflow,
 )
+from tests.semantics.driving import resume_workflow, retry_workflow, run_durable_workflow
 
 
 class Running:

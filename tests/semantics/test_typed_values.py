@@ -13,7 +13,8 @@ import pytest
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from sayiir import Flow, LoopResult, run_durable_workflow
+from sayiir import Flow, LoopResult
+from tests.semantics.driving import run_durable_workflow
 
 
 class Line(BaseModel):

@@ -7,15 +7,8 @@ import math
 import pytest
 from pydantic import BaseModel
 
-from sayiir import (
-    EncodeError,
-    Flow,
-    InstanceNotFoundError,
-    Operations,
-    run_durable_workflow,
-    run_workflow,
-    task,
-)
+from sayiir import EncodeError, Flow, InstanceNotFoundError, Operations, run_workflow, task
+from tests.semantics.driving import run_durable_workflow
 
 
 def keep(value):
