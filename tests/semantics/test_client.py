@@ -585,6 +585,9 @@ def test_a_listing_goes_by_pages(client, iid):
         ({"created_before": 7}, TypeError, "created_before must be a datetime"),
         ({"labels": {"a": 1}}, TypeError, "label 'a' of the listing"),
         ({"workflow": 7}, TypeError, "workflow must be a workflow or its id"),
+        ({"id_prefix": 7}, TypeError, "id_prefix must be a string"),
+        ({"error_contains": b"x"}, TypeError, "error_contains must be a string"),
+        ({"state": "failed"}, TypeError, "'state' cannot be listed by; give workflow, status"),
         ({"limit": 0}, ValueError, "limit must be 1 to 1000"),
     ],
 )

@@ -227,6 +227,31 @@ def test_an_outage_is_waited_out_and_told_once(
     ] == [(record.levelno, record.getMessage()) for record in caplog.records]
 
 
+def test_an_outage_between_the_end_and_its_output_is_waited_out(disturbed: Any) -> None:
+    """By threads and by coroutines."""
+    workflow = incrementing()
+    threads, loops = WorkflowClient(disturbed), AsyncWorkflowClient(disturbed)
+    handle = threads.submit(workflow, "a", 1)
+    resume_workflow(workflow, "a", disturbed)
+
+    def fail_thrice(call: Callable[[], Any]) -> Any:
+        if disturbed.calls["results.payloads"] % 4:
+            raise BackendError("the store is away", transient=True)
+        return call()
+
+    async def main() -> Any:
+        handle = await loops.handle("a")
+        disturbed.calls.clear()
+        disturbed.around["results.payloads"] = fail_thrice
+        return await handle.result(PATIENCE)
+
+    awaited_by_loop = asyncio.run(main())
+    calls = disturbed.calls["results.payloads"]
+
+    assert (2, 2) == (awaited_by_loop, handle.result(PATIENCE))
+    assert (4, 8) == (calls, disturbed.calls["results.payloads"])
+
+
 def test_an_error_that_stays_reaches_those_who_wait(disturbed: Any) -> None:
     """Waiting on would be waiting for ever; and the thread serves the next one."""
     workflow = incrementing()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, TypeVar, Unpack
 
 from sayiir_core.authoring import Workflow
@@ -16,6 +17,7 @@ from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.results import StepPage
 from sayiir_runtime.client.client import WorkflowClient
 from sayiir_runtime.client.end import End, output_of
+from sayiir_runtime.client.following import deadline, left, passing_troubles
 from sayiir_runtime.client.handle import WorkflowHandle
 from sayiir_runtime.client.listing import Filters, InstanceSummary, SummaryPage
 from sayiir_runtime.client.submission import chunks
@@ -166,7 +168,17 @@ class AsyncWorkflowClient:
 
     async def ended(self, run: RunKey, seconds: float | None) -> WorkflowStatus:
         """Wait until a run has ended; see ``WorkflowHandle.wait``."""
-        follower = self._client.follower
+        follower, until = self._client.follower, deadline(seconds)
+        while True:
+            end = await self._end(run, left(until))
+            if end is None:
+                return await self._call(lambda: follower.status_when_late(run, seconds or 0.0))
+            with passing_troubles():
+                return await self._call(partial(follower.status_at, end))
+
+    async def _end(self, run: RunKey, seconds: float | None) -> End | None:
+        """Return how a run has ended, None if it has not in time."""
+        watcher = self._client.follower.watcher
         loop = asyncio.get_running_loop()
         future: asyncio.Future[End] = loop.create_future()
 
@@ -175,15 +187,12 @@ class AsyncWorkflowClient:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_resolve, future, end)
 
-        follower.watcher.watch(run, settle)
+        watcher.watch(run, settle)
         try:
             await asyncio.wait([future], timeout=seconds)
         finally:
-            follower.watcher.forget(run, settle)
-        if not future.done():
-            late = seconds or 0.0
-            return await self._call(lambda: follower.status_when_late(run, late))
-        return await self._call(lambda: follower.status_at(future.result()))
+            watcher.forget(run, settle)
+        return future.result() if future.done() else None
 
     async def _call(self, call: Callable[[], T]) -> T:
         return await call_store(self._backend, call)

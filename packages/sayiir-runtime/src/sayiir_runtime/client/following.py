@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -32,16 +35,19 @@ class Follower:
         Raises ``ResultTimeoutError`` if it has not by then, ``RunReplacedError`` if another run
         took its id, ``InstanceNotFoundError`` if it was removed.
         """
-        ends: SimpleQueue[End] = SimpleQueue()
-        settle = ends.put
-        self.watcher.watch(run, settle)
-        try:
-            end = ends.get(timeout=seconds)
-        except Empty:
-            return self.status_when_late(run, seconds or 0.0)
-        finally:
-            self.watcher.forget(run, settle)
-        return self.status_at(end)
+        until = deadline(seconds)
+        while True:
+            ends: SimpleQueue[End] = SimpleQueue()
+            settle = ends.put
+            self.watcher.watch(run, settle)
+            try:
+                end = ends.get(timeout=left(until))
+            except Empty:
+                return self.status_when_late(run, seconds or 0.0)
+            finally:
+                self.watcher.forget(run, settle)
+            with passing_troubles():
+                return self.status_at(end)
 
     def status_at(self, end: End) -> WorkflowStatus:
         """Return the status of an ended run, or raise why it cannot be told."""
@@ -60,6 +66,26 @@ class Follower:
         if end is None:
             raise ResultTimeoutError(run.instance_id, seconds=seconds, doing=doing)
         return self.status_at(end)
+
+
+def deadline(seconds: float | None) -> float | None:
+    """Return the instant after some seconds, of the monotonic clock; None for never."""
+    return None if seconds is None else time.monotonic() + seconds
+
+
+def left(until: float | None) -> float | None:
+    """Return the seconds until an instant, at least 0; None for no end."""
+    return None if until is None else max(0.0, until - time.monotonic())
+
+
+@contextmanager
+def passing_troubles() -> Generator[None]:
+    """Swallow an error of the store that will pass: who waits has the watcher wait it out."""
+    try:
+        yield
+    except BackendError as error:
+        if not error.transient:
+            raise
 
 
 def _in_words(explanations: list[Explanation]) -> str:

@@ -82,14 +82,15 @@ class Listing:
         filters: Filters,
     ) -> None:
         self._backend = backend
+        _check_names(filters)
         word = filters.get("status")
         self._word = None if word is None else _status_word(word)
         self._query = InstanceQuery(
             workflow_id=_workflow_id(workflow),
             state=None if self._word is None else _STATES.get(self._word, InstanceState.RUNNING),
-            id_prefix=filters.get("id_prefix"),
+            id_prefix=_text(filters.get("id_prefix"), "id_prefix"),
             labels=checked_labels(filters.get("labels"), "the listing"),
-            error_contains=filters.get("error_contains"),
+            error_contains=_text(filters.get("error_contains"), "error_contains"),
             created_after=checked_instant(filters.get("created_after"), "created_after"),
             created_before=checked_instant(filters.get("created_before"), "created_before"),
         )
@@ -152,6 +153,19 @@ def _summarise(head: Head, now: datetime) -> InstanceSummary:
         created_at=header.created_at,
         finished_at=header.finished_at,
     )
+
+
+def _check_names(filters: Filters) -> None:
+    known = Filters.__annotations__
+    unknown = ", ".join(map(repr, filters.keys() - known.keys()))
+    if unknown:
+        raise TypeError(f"{unknown} cannot be listed by; give workflow, {', '.join(known)}")
+
+
+def _text(value: str | None, what: str) -> str | None:
+    if value is not None and not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{what} must be a string, not {type(value).__name__}")
+    return value
 
 
 def _status_word(word: str) -> StatusWord:
