@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Optional
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from typing_extensions import TypedDict
 
 from sayiir import Flow, LoopResult
@@ -147,6 +147,39 @@ def test_case_18_typed_values_pass_joins_and_routes(drive):
 
     line = {"sku": "a", "count": 1}
     assert {"whole": {"branch": "a", "result": line}} == drive(workflow, None)
+
+
+class BrokenError(BaseException):
+    """No ``Exception``, as the panics of native validators are."""
+
+
+class Unreadable(BaseModel):
+    a: int
+
+    @field_validator("a")
+    @classmethod
+    def never(cls, value):
+        """Break, other than by an error that validators raise for bad values."""
+        raise (RuntimeError if value == 1 else BrokenError)("validator broke")
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "RuntimeError"), (2, "BrokenError")])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_case_17_a_validator_that_breaks_fails_the_step(drive, number, name, is_async):
+    """Reading the input calls the user's code, and its error is the task's."""
+
+    def read(got: Unreadable):
+        raise AssertionError("never called")
+
+    async def aread(got: Unreadable):
+        raise AssertionError("never called")
+
+    def make():
+        return {"a": number}
+
+    workflow = Flow("f").then(make).then(aread if is_async else read, name="read").build()
+
+    assert drive.end(workflow, None).error.startswith(f"{name}: validator broke")
 
 
 def test_decision_loop_values_are_validated_by_the_type_of_the_loop_result(drive):

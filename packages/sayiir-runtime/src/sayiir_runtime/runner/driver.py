@@ -26,7 +26,7 @@ from sayiir_core.snapshot.effect import Checkpoint, Finish, Retry, Sleep
 from sayiir_core.snapshot.head import CursorKey, InstanceState
 from sayiir_core.snapshot.motion import follow
 from sayiir_core.snapshot.reference import StepRef
-from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.attempt import INTERRUPTIONS, Attempt
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.bodiless import outcome_without_body
 from sayiir_runtime.runner.chain import Chain
@@ -154,7 +154,11 @@ class Driver:
         try:
             if body.takes_value:
                 attempt.value = self._inputs.read(hold.claim, hold.carry, body)
-        except self._inputs.refused as error:
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:
+            if not self._inputs.is_unfit(error):
+                raise
             self._settle([hold], [attempt.fail(error)])
             self._result.errors[body.node.path] = error
             return None

@@ -47,9 +47,6 @@ class Carry:
 class InputReader:
     """Read and decode the inputs of one run."""
 
-    refused: Final = (InvalidValueError, DeserializationError)
-    """What makes an input unfit for its task: the step fails, and is not tried again."""
-
     def __init__(
         self,
         results: ResultStore,
@@ -78,6 +75,14 @@ class InputReader:
                 payload = self._payloads([ref])[ref]
             return values.decode_input(payload)
         return self._composed(ref, values)
+
+    @staticmethod
+    def is_unfit(error: BaseException) -> bool:
+        """Tell whether an error is the input's or the task's, not the store's: the step fails."""
+        if isinstance(error, InvalidValueError | DeserializationError):
+            return True
+        # Decoding calls user code, such as the validators of a model.
+        return not isinstance(error, BackendError)
 
     def value(self, ref: Ref) -> Any:
         """Return the plain decoded value behind a reference."""

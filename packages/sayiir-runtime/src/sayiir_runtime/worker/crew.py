@@ -160,10 +160,8 @@ class Crew:
             return attempt
         try:
             attempt.value = self._reader(held).read(claim, held.carry, body)
-        except InputReader.refused as error:
-            attempt.fail(error)
-        except BackendError as error:
-            if error.transient:
+        except BaseException as error:  # noqa: BLE001 - decoding calls user code, too
+            if isinstance(error, BackendError) and error.transient:
                 logger.warning(
                     "instance %s: the input of task %s cannot be read, trying again: %s",
                     claim.lease.instance_id,
