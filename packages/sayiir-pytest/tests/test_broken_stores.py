@@ -55,6 +55,97 @@ NAMED_BY = {
     "instances::TestPrunesWhatStillRuns": "test_pruning_spares_a_run_that_a_session_still_holds",
     "results::TestOrdersTurnsAsText": "test_the_last_turn_is_the_highest_by_number",
     "results::TestSortsItsHistory": "test_pages_join_to_the_history_in_writing_order",
+    "avoidance::TestNeverAvoids": (
+        "test_a_failed_attempt_is_left_to_another_session_that_serves_its_lane"
+    ),
+    "avoidance::TestNeverAvoidsInGeneral": (
+        "test_any_history_of_calls_leads_to_what_the_model_holds"
+    ),
+    "avoidance::TestAvoidsWhateverOthersServe": (
+        "test_where_no_other_session_serves_the_lane_nothing_is_left"
+    ),
+    "avoidance::TestLeavesWorkToTheDead": (
+        "test_what_was_left_to_a_session_that_is_over_is_taken_at_once"
+    ),
+    "avoidance::TestLeavesWorkToWhoServesSomethingElse": "test_each_lane_is_judged_by_itself",
+    "avoidance::TestAvoidsForEver": (
+        "test_the_moment_is_as_long_as_the_back_off_but_two_seconds_at_most"
+    ),
+    "avoidance::TestLimitsBeforeItAvoids": "test_what_is_passed_over_does_not_use_up_the_limit",
+    "outlook::TestLooksIntoEveryLane": "test_where_nothing_is_queued_nothing_is_due",
+    "outlook::TestCountsWhatIsTaken": "test_what_nobody_could_claim_does_not_count",
+    "outlook::TestCountsWhatIsTakenInGeneral": (
+        "test_any_history_of_calls_leads_to_what_the_model_holds"
+    ),
+    "outlook::TestNeverLooksBack": "test_what_is_due_already_has_an_instant_in_the_past",
+    "outlook::TestSeesOnlyWhatIsDue": "test_a_cursor_at_rest_is_due_at_its_instant",
+    "outlook::TestLooksAtTheMostUrgentOnly": "test_the_first_of_all_the_lanes_counts",
+    "ownership::TestDisownsByInstance": (
+        "test_disowning_an_earlier_run_leaves_the_later_one_alone"
+    ),
+    "ownership::TestDisownsByInstanceInGeneral": (
+        "test_any_history_of_calls_leads_to_what_the_model_holds"
+    ),
+    "ownership::TestClaimsByInstance": "test_nothing_is_claimed_of_an_earlier_run",
+    "refusals::TestAbandonsTheBatch": "test_a_refused_row_fails_alone_in_a_batch_of_all_kinds",
+    "refusals::TestStoresWhatItRefuses": (
+        "test_a_row_that_the_store_cannot_hold_is_refused_and_changes_nothing"
+    ),
+    "refusals::TestReleasesWhatItRefuses": (
+        "test_a_row_that_the_store_cannot_hold_is_refused_and_changes_nothing"
+    ),
+    "refusals::TestGoesOnBehindWhatItRefuses": (
+        "test_what_follows_a_refused_step_of_one_cursor_is_stale"
+    ),
+    "refusals::TestCountsARefusedArrival": "test_a_refused_arrival_is_not_counted",
+    "headers::TestSortsItsHeaders": "test_headers_are_answered_in_the_order_asked",
+    "headers::TestLeavesOutTheUnknown": "test_unknown_ids_have_no_header",
+    "headers::TestRemembersHeaders": "test_a_replaced_run_is_answered_by_the_new_one",
+    "headers::TestSharesItsHeaders": "test_a_header_is_the_callers_own",
+    "headers::TestSearchesByPattern": "test_the_text_is_no_pattern",
+    "headers::TestMindsTheCase": "test_an_error_is_found_by_its_type_whatever_the_case",
+    "headers::TestKnowsAsciiOnly": "test_an_error_is_found_by_its_message_whatever_the_case",
+    "headers::TestSearchesTracebacks": "test_only_the_type_and_the_message_are_searched",
+    "headers::TestSearchesInsteadOfNarrowing": "test_a_search_goes_with_other_conditions_and_pages",
+    "hints::TestCreatesInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestSendsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestCommitsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestFinishesInSilence": "test_a_hint_follows_the_end_of_a_run",
+    "hints::TestUnpausesInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestRetriesInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestCancelsInSilence": "test_a_hint_follows_the_end_of_a_run",
+    "hints::TestReleasesInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestReleasesCallsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestReconcilesInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestEndsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestReapsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestDisownsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestTellsTheLastOnly": "test_every_subscriber_is_told",
+    "hints::TestTellsTheClosed": "test_a_closed_subscription_is_told_nothing",
+    "hints::TestGivesUpAfterAFailure": "test_a_hint_that_raises_harms_nobody",
+    "hints::TestListensOnlyWhenOpen": "test_subscribing_needs_no_open_backend",
+    "hints::TestTellsOnlyItsOwnBackend": "test_hints_reach_another_backend_on_the_same_place",
+    "sessions::TestForgetsLanes": "test_a_session_shows_the_lanes_that_it_serves",
+    "sessions::TestForgetsLanesInGeneral": (
+        "test_any_history_of_calls_leads_to_what_the_model_holds"
+    ),
+    "sessions::TestListsTheEnded": "test_who_has_ended_is_not_listed_and_who_is_late_is",
+    "sessions::TestOmitsTheLate": "test_who_has_ended_is_not_listed_and_who_is_late_is",
+    "sessions::TestListsByLanguage": "test_the_living_are_listed_by_worker_and_then_by_session",
+    "sessions::TestReconcilesByInstance": (
+        "test_reconciling_an_earlier_run_leaves_the_later_one_alone"
+    ),
+    "sessions::TestReconcilesEveryRun": "test_one_run_can_be_reconciled_alone",
+    "signals::TestExpiresWhatMayGoOn": ("test_signals_expire_only_where_nothing_will_consume_them"),
+    "signals::TestExpiresWhatMayGoOnInGeneral": (
+        "test_any_history_of_calls_leads_to_what_the_model_holds"
+    ),
+    "signals::TestExpiresWithoutEnd": "test_a_call_removes_at_most_the_limit_and_says_how_many",
+    "signals::TestExpiresAtTheInstant": (
+        "test_a_signal_expires_strictly_by_the_instant_of_its_arrival"
+    ),
+    "signals::TestNumbersAnew": "test_the_numbering_of_an_inbox_goes_on",
+    "signals::TestExpiresTheConsumed": "test_a_consumed_signal_never_expires",
 }
 """Each broken store with the test that must find its bug."""
 

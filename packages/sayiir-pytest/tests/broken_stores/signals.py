@@ -1,14 +1,15 @@
 """Bugs with signals; the names of the ports' methods say what they do."""
 
-# ruff: noqa: D102
+# ruff: noqa: ARG002, D102
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from broken_stores.making import Broken
 from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot.head import CursorState, PendingSignal
+from sayiir_core.snapshot.inbox import expire
 from sayiir_pytest.conformance import (
     EquivalenceConformance,
     RaceConformance,
@@ -68,3 +69,75 @@ class ForgetsWhoWaits(MemorySignals):
 
 class TestForgetsWhoWaits(BrokenSignals, RaceConformance):
     broken = ForgetsWhoWaits
+
+
+class ExpiresWhatMayGoOn(MemorySignals):
+    """Look at the age of a signal alone."""
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        removed = 0
+        for inbox in self._store.inboxes.values():
+            removed += len(
+                expire(inbox.pending, None, received_before=received_before, limit=limit)
+            )
+        return removed
+
+
+class TestExpiresWhatMayGoOn(BrokenSignals, SignalConformance):
+    broken = ExpiresWhatMayGoOn
+
+
+class TestExpiresWhatMayGoOnInGeneral(BrokenSignals, EquivalenceConformance):
+    broken = ExpiresWhatMayGoOn
+
+
+class ExpiresWithoutEnd(MemorySignals):
+    """Ignore the limit."""
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        return super().expire(received_before=received_before, limit=10**6)
+
+
+class TestExpiresWithoutEnd(BrokenSignals, SignalConformance):
+    broken = ExpiresWithoutEnd
+
+
+class ExpiresAtTheInstant(MemorySignals):
+    """Take what was received at the very instant that is given."""
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        late = received_before + timedelta(microseconds=1)
+        return super().expire(received_before=late, limit=limit)
+
+
+class TestExpiresAtTheInstant(BrokenSignals, SignalConformance):
+    broken = ExpiresAtTheInstant
+
+
+class NumbersAnew(MemorySignals):
+    """Forget an inbox that is empty."""
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        removed = super().expire(received_before=received_before, limit=limit)
+        for inbox in self._store.inboxes.values():
+            inbox.last = inbox.last if inbox.pending else 0
+        return removed
+
+
+class TestNumbersAnew(BrokenSignals, SignalConformance):
+    broken = NumbersAnew
+
+
+class ExpiresTheConsumed(MemorySignals):
+    """Drop the payloads of consumed signals with the others."""
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        removed = super().expire(received_before=received_before, limit=limit)
+        for inbox in self._store.inboxes.values():
+            pending = {signal.seq for signal in inbox.pending}
+            inbox.payloads = {seq: it for seq, it in inbox.payloads.items() if seq in pending}
+        return removed
+
+
+class TestExpiresTheConsumed(BrokenSignals, SignalConformance):
+    broken = ExpiresTheConsumed

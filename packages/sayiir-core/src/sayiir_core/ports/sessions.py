@@ -16,7 +16,8 @@ from sayiir_core.snapshot.head import Lane
 class NewSession:
     """A session to register; ``session_id`` is fresh for each start of a worker.
 
-    ``lanes`` are the queues that it takes work from, none for a runner.
+    ``lanes`` are the queues that it takes work from, none for a runner; their definitions are
+    stored before.
     """
 
     session_id: SessionId

@@ -176,7 +176,7 @@ def _all_kinds(rig: Rig) -> tuple[list[Checkpoint], list[Answer]]:
     ]
     good = [rig.start().next(*effects) for effects in kinds]
     rig.start().must(move(9), spawn(1, 2), keep=False)
-    good += [hand.next(succeeded(0), *FOLLOWING["arrive"]) for hand in rig.take_all()]
+    good += [hand.next(succeeded(hand.key.scope), *FOLLOWING["arrive"]) for hand in rig.take_all()]
     failing = [any(isinstance(effect, Fail) for effect in it.effects) for it in good]
     return good, [HELD if fails else COMMITTED for fails in failing]
 

@@ -14,7 +14,7 @@ from sayiir_core.snapshot.head import Lane
 from sayiir_pytest.conformance.claim_order import ids
 from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.rig import Rig
-from sayiir_pytest.conformance.sample import failed, step
+from sayiir_pytest.conformance.sample import failed, move, succeeded
 from sayiir_pytest.conformance.suite import Conformance
 
 BACKOFF: Final = timedelta(seconds=2)
@@ -153,7 +153,7 @@ class AvoidanceCases(Conformance):
         rig.clock.advance(BACKOFF)
 
         hand = rig.take(other)
-        hand.must(*step(), keep=False)
+        hand.must(succeeded(0, attempt=2), move(1), keep=False)
 
         assert (None, None) == (hand.cursor().avoid, hand.cursor().avoid_until)
         assert [hand.instance_id] == ids(rig.claim(unlucky))

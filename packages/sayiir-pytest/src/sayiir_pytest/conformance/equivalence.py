@@ -25,7 +25,7 @@ class EquivalenceConformance(Conformance):
     """
 
     examples: int = 100
-    histories: int = 40
+    histories: int = 60
     calls: int = 30
 
     def test_a_batch_equals_its_checkpoints_one_by_one(self, rig: Rig) -> None:

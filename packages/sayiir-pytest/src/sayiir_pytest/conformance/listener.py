@@ -24,9 +24,10 @@ class Listener:
     waits until no hint has come for the time ``quiet``; what comes then belongs to what follows.
     """
 
-    def __init__(self, wakeup: Wakeup, *, quiet: timedelta) -> None:
+    def __init__(self, wakeup: Wakeup, *, quiet: timedelta, patience: timedelta = PATIENCE) -> None:
         """Subscribe, and know of no hint yet."""
         self._quiet = quiet
+        self._patience = patience
         self._news = Condition()
         self.count = 0
         self.subscription = wakeup.subscribe(self._hear)
@@ -52,19 +53,22 @@ class Listener:
             known = self.count
 
     def hears(self, call: Callable[[], object]) -> bool:
-        """Make a call and tell whether a hint follows, at once or in the time of ``PATIENCE``."""
+        """Make a call and tell whether a hint follows, at once or while patience lasts."""
         self.settle()
         before = self.count
         call()
         return self.reaches(before + 1)
 
-    def reaches(self, count: int, *, within: timedelta = PATIENCE) -> bool:
+    def reaches(self, count: int, *, within: timedelta | None = None) -> bool:
         """Tell whether so many hints have come, as soon as they have or the time is over."""
+        time_limit = self._patience if within is None else within
         with self._news:
-            return self._news.wait_for(lambda: self.count >= count, within.total_seconds())
+            return self._news.wait_for(
+                lambda: self.count >= count, timeout=time_limit.total_seconds()
+            )
 
     def _await_no_trouble(self) -> None:
-        deadline = time.monotonic() + PATIENCE.total_seconds()
+        deadline = time.monotonic() + self._patience.total_seconds()
         while (trouble := self.subscription.trouble) is not None:
             assert time.monotonic() < deadline, f"hints do not arrive: {trouble}"
             with self._news:

@@ -65,21 +65,33 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.data(), replace=st.booleans(), owned=st.booleans())
     def create(self, data: st.DataObject, replace: bool, owned: bool) -> None:
         """Create a run under a new id or one that is taken."""
-        model = self.twin.model
-        known = [*model.heads]
-        if len(known) < MOST_INSTANCES:
-            known.append(InstanceId(self.rig.name()))
-        self.twin.create(
-            self.rig.new(
-                data.draw(st.sampled_from(known)),
-                definition=self.twin.definition,
-                owner=self._session(data) if owned else None,
-                replace=replace,
-                group=data.draw(st.sampled_from(GROUPS)),
-                priority=data.draw(st.integers(1, 5)),
-            )
-        )
+        instance_id = data.draw(st.sampled_from([*self.twin.model.heads, *self._free()]))
+        owner = self._session(data) if owned else None
+        self._create(data, instance_id, owner=owner, replace=replace)
         self.twin.check()
+
+    def _create(
+        self,
+        data: st.DataObject,
+        instance_id: InstanceId,
+        *,
+        owner: SessionId | None = None,
+        replace: bool,
+    ) -> None:
+        new = self.rig.new(
+            instance_id,
+            definition=self.twin.definition,
+            owner=owner,
+            replace=replace,
+            group=data.draw(st.sampled_from(GROUPS)),
+            priority=data.draw(st.integers(1, 5)),
+        )
+        self.twin.create(new)
+
+    def _free(self) -> list[InstanceId]:
+        """Return a new id if there is room for one more instance."""
+        has_room = len(self.twin.model.heads) < MOST_INSTANCES
+        return [InstanceId(self.rig.name())] if has_room else []
 
     @rule(data=st.data(), limit=st.integers(1, 8))
     def claim(self, data: st.DataObject, limit: int) -> None:
@@ -123,13 +135,16 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), wait=st.sampled_from([0, 1, 2, 3]))
     def fail_and_come_back(self, data: st.DataObject, wait: float) -> None:
-        """Let an attempt fail for a second or two, and claim for one of those who may avoid it."""
-        if not self.twin.model.held():
-            self.twin.claim(self._session(data), GROUPS, 8)
+        """Let an attempt of a fresh run fail, and claim for the session that it may avoid."""
+        session = self._session(data)
+        instance_id = (self._free() or [self._instance(data)])[0]
+        self._create(data, instance_id, replace=True)
+        self.twin.claim(session, GROUPS, 8)
         self.drawing.data = data
         self.twin.commit(self.drawing.failures())
         self.rig.clock.advance(wait)
-        self.claim(data, limit=8)
+        self.calls.append((session, self.twin.claim(session, GROUPS, 8)))
+        self.twin.check()
 
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
@@ -147,21 +162,18 @@ class StoreMachine(RuleBasedStateMachine):
                 self.twin.reconcile(session, self._leases(data, session))
         self.twin.check()
 
-    @rule(groups=st.sampled_from(LANES))
-    def look(self, groups: tuple[str, ...]) -> None:
-        """Ask when something is due, and who lives."""
-        self.twin.next_due(groups)
-        self.twin.live()
-
     @precondition(_has_instances)
-    @rule(data=st.data(), disown=st.booleans())
-    def own(self, data: st.DataObject, disown: bool) -> None:
-        """Ask for an instance, or give one up."""
+    @rule(data=st.data(), how=st.sampled_from(["own", "own", "disown", "replace and disown"]))
+    def own(self, data: st.DataObject, how: str) -> None:
+        """Ask for an instance, or give up a run of it, be it the one that it has now or not."""
         session, instance_id = self._session(data), self._instance(data)
-        if disown:
-            self.twin.disown(session, self._run(data, instance_id))
-        else:
+        if how == "own":
             self.twin.own(session, instance_id)
+        else:
+            if how == "replace and disown":
+                self._create(data, instance_id, owner=session, replace=True)
+            owner = self.twin.model.heads[instance_id].header.owner
+            self.twin.disown(owner or session, self._run(data, instance_id))
         self.twin.check()
 
     @precondition(_has_instances)
@@ -183,8 +195,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 2, 5, TTL.total_seconds() / 2, TTL.total_seconds() + 1]))
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass, and ask when something is due."""
         self.rig.clock.advance(seconds)
+        for groups in (GROUPS, GROUPS[:1], GROUPS[1:]):
+            self.twin.next_due(groups)
 
     @rule(data=st.data(), end=st.sampled_from([False, False, True]))
     def judge_sessions(self, data: st.DataObject, end: bool) -> None:
@@ -197,18 +211,14 @@ class StoreMachine(RuleBasedStateMachine):
                 self.twin.renew(session)
             self.twin.reap(session)
         self.twin.register(data.draw(st.sampled_from(LANES)))
+        self.twin.live()
         self.twin.check()
 
-    @precondition(lambda self: any(not it.cursors for it in self.twin.model.heads.values()))
-    @rule()
-    def prune(self) -> None:
-        """Remove what has ended."""
-        self.twin.prune()
-        self.twin.check()
-
-    @precondition(lambda self: any(it.pending for it in self.twin.model.inboxes.values()))
-    @rule()
-    def expire(self) -> None:
-        """Remove the signals that nothing will consume."""
+    @precondition(_has_instances)
+    @rule(prune=st.booleans())
+    def tidy(self, prune: bool) -> None:
+        """Remove the signals that nothing will consume, and what has ended."""
         self.twin.expire()
+        if prune:
+            self.twin.prune()
         self.twin.check()

@@ -15,7 +15,7 @@ from sayiir_core.snapshot.effect import AwaitSignal, Effect, Finish, Retry, Slee
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.conformance.hand import Hand
-from sayiir_pytest.conformance.listener import Listener
+from sayiir_pytest.conformance.listener import PATIENCE, Listener
 from sayiir_pytest.conformance.rig import TTL, Rig
 from sayiir_pytest.conformance.sample import failed, give_up, move, spawn, step, succeeded
 from sayiir_pytest.conformance.suite import Conformance, require_shared
@@ -225,11 +225,12 @@ class WakeupConformance(Conformance):
 
     ``hints_travel``: what one backend does is heard by another one on the same place.
     ``hint_quiet`` is how long a late hint may take: silence of this length means that none is on
-    its way.
+    its way. ``hint_patience`` is how long a test waits for a hint before it fails.
     """
 
     hints_travel: bool = True
     hint_quiet: timedelta = timedelta(seconds=0.3)
+    hint_patience: timedelta = PATIENCE
 
     def wakeup(self, backend: Backend) -> Wakeup:
         """Return the port; skip the test if there is none."""
@@ -237,7 +238,8 @@ class WakeupConformance(Conformance):
 
     def listen(self, backend: Backend) -> Listener:
         """Return a new listener."""
-        return Listener(self.wakeup(backend), quiet=self.hint_quiet)
+        wakeup = self.wakeup(backend)
+        return Listener(wakeup, quiet=self.hint_quiet, patience=self.hint_patience)
 
     @pytest.mark.parametrize("occasion", CLAIMABLE, ids=lambda it: it.__name__)
     def test_a_hint_follows_whatever_makes_a_cursor_claimable(
