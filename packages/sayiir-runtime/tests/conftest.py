@@ -38,6 +38,8 @@ class _Port:
 
     def __getattr__(self, method: str) -> Any:
         call, name, owner = getattr(self._port, method), f"{self._name}.{method}", self._owner
+        if not callable(call):
+            return call
 
         def made(*args: Any, **kwargs: Any) -> Any:
             owner.calls[name] += 1

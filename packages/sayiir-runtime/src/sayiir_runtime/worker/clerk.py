@@ -52,6 +52,7 @@ class Clerk:
         self._after = after
         self._changed = threading.Condition()
         self._is_stopping = False
+        self._is_called = False
         self._looked = self._swept = monotonic()
         self._seen: set[Held] = set()
 
@@ -60,6 +61,13 @@ class Clerk:
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
+
+    def expect(self, seconds: float) -> None:
+        """Be there when a body that starts now must end, so many seconds later."""
+        if seconds < _TICK_SECONDS:
+            with self._changed:
+                self._is_called = True
+                self._changed.notify()
 
     def run(self) -> None:
         """Look after bodies until stopped."""
@@ -73,11 +81,12 @@ class Clerk:
             self._wait()
 
     def _wait(self) -> None:
-        deadline = self._desk.next_deadline()
-        seconds = _TICK_SECONDS if deadline is None else deadline - monotonic()
         with self._changed:
-            if not self._is_stopping and seconds > 0:
+            deadline = self._desk.next_deadline()
+            seconds = _TICK_SECONDS if deadline is None else deadline - monotonic()
+            if not self._is_stopping and not self._is_called and seconds > 0:
                 self._changed.wait(min(seconds, _TICK_SECONDS))
+            self._is_called = False
 
     def _turn(self) -> None:
         late = self._desk.overdue()

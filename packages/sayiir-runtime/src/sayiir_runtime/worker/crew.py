@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from sayiir_core.errors import BackendError
 from sayiir_core.ports.results import ResultStore
@@ -34,14 +34,25 @@ _READERS: Final = 4
 
 
 class Crew:
-    """The threads and the loop of one worker; ``on_end`` is called after a body has ended."""
+    """The threads and the loop of one worker.
+
+    ``on_end`` is called after a body has ended, ``on_limit`` with its timeout, in seconds, before
+    one starts that has one.
+    """
 
     def __init__(
-        self, desk: Desk, results: ResultStore, on_end: Callable[[], None], *, name: str
+        self,
+        desk: Desk,
+        results: ResultStore,
+        on_end: Callable[[], None],
+        on_limit: Callable[[float], None],
+        *,
+        name: str,
     ) -> None:
         self._desk = desk
         self._results = results
         self._on_end = on_end
+        self._on_limit = on_limit
         self._name = name
         self._context = contextvars.Context()
         self._changed = threading.Condition()
@@ -49,6 +60,7 @@ class Crew:
         self._idle = 0
         self._is_calling = False
         self._is_closed = False
+        self._on_threads: set[Attempt] = set()
         self._given_up: set[Attempt] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_loop_called = False
@@ -74,10 +86,14 @@ class Crew:
         for attempt in attempts:
             attempt.is_set = True
             if attempt.body.is_async:
-                self._own_loop().call_soon_threadsafe(self._cancel, attempt)
+                self._tell_loop(self._cancel, attempt)
                 continue
             with self._changed:
                 self._given_up.add(attempt)
+                # Looked up after it was noted: its thread takes these two steps the other way round.
+                if attempt not in self._on_threads:
+                    self._given_up.discard(attempt)
+                    continue
             logger.warning(
                 "task %s of instance %s was given up and its result is discarded, but its thread "
                 "still runs (one of %d); have it look at get_task_context().cancelled",
@@ -89,11 +105,11 @@ class Crew:
     def close(self) -> None:
         """Let idle threads and the loop end; bodies that still run are left alone."""
         with self._changed:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._loop.stop)
             self._is_closed = True
             self._changed.notify_all()
         self._readers.close()
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
 
     # Threads.
 
@@ -122,8 +138,10 @@ class Crew:
             attempt = self._prepare(held)
             if attempt is None:
                 continue
-            self._desk.started(held)
-            self._context.copy().run(attempt.run)
+            self._on_threads.add(attempt)
+            if self._is_wanted(held):
+                self._context.copy().run(attempt.run)
+            self._on_threads.discard(attempt)
             if self._given_up and self._was_given_up(attempt):
                 return
             self._desk.ended(held, attempt)
@@ -150,6 +168,16 @@ class Crew:
             self._given_up.discard(attempt)
             self._threads -= 1
             return True
+
+    def _is_wanted(self, held: Held) -> bool:
+        """Note that a body is about to be called, unless it was given up since it was taken."""
+        if not self._desk.started(held):
+            return False
+        assert held.body is not None
+        seconds = held.body.timeout_seconds
+        if seconds is not None:
+            self._on_limit(seconds)
+        return True
 
     def _prepare(self, held: Held) -> Attempt | None:
         """Read and decode the input; None if that ended the attempt or must be tried later."""
@@ -186,19 +214,22 @@ class Crew:
 
     # The event loop.
 
-    def _own_loop(self) -> asyncio.AbstractEventLoop:
+    def _tell_loop(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Have the loop make a call, unless it is closed."""
         with self._changed:
+            if self._is_closed:
+                return
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(
                     target=serve, args=(self._loop,), name=f"{self._name}-loop", daemon=True
                 ).start()
-            return self._loop
+            self._loop.call_soon_threadsafe(call, *arguments)
 
     def _call_loop(self) -> None:
         if not self._is_loop_called:
             self._is_loop_called = True
-            self._own_loop().call_soon_threadsafe(self._start_coroutines)
+            self._tell_loop(self._start_coroutines)
 
     def _start_coroutines(self) -> None:
         self._is_loop_called = False
@@ -219,13 +250,11 @@ class Crew:
         )
 
     def _fetch(self, held: Held) -> None:
-        attempt = self._prepare(held)
-        self._own_loop().call_soon_threadsafe(self._start, held, attempt)
+        self._tell_loop(self._start, held, self._prepare(held))
 
     def _start(self, held: Held, attempt: Attempt | None) -> None:
-        if attempt is None or attempt.is_set:
+        if attempt is None or not self._is_wanted(held):
             return
-        self._desk.started(held)
         task = asyncio.get_running_loop().create_task(
             self._await(held, attempt), context=self._context.copy()
         )
@@ -249,12 +278,12 @@ class Crew:
 
     def watch(self) -> None:
         """Report a loop that does not turn, because a coroutine blocks it."""
-        loop, moment = self._loop, monotonic()
-        if loop is None or self._is_closed:
+        moment = monotonic()
+        if self._loop is None:
             return
         if self._asked is None:
             self._asked = moment
-            loop.call_soon_threadsafe(self._answer)
+            self._tell_loop(self._answer)
         elif moment - self._asked > BLOCKED_SECONDS and not self._is_reported:
             self._is_reported = True
             paths = sorted({attempt.body.node.path for attempt in list(self._tasks)})

@@ -153,8 +153,10 @@ class Desk:
         """Return how many bodies could start now if there were room."""
         return 0 if self._running >= self.concurrency else self._ready.waiting(is_async)
 
-    def started(self, held: Held) -> None:
-        """Note that the attempt of a running cursor is about to be called."""
+    def started(self, held: Held) -> bool:
+        """Note that the attempt of a cursor is about to be called; False if it was given up."""
+        if held.phase is not Phase.RUNNING:
+            return False
         assert held.body is not None
         assert held.attempt is not None
         seconds = held.body.timeout_seconds
@@ -162,6 +164,7 @@ class Desk:
             with self._lock:
                 until = self.monotonic() + seconds
                 self._deadlines.add(until, held, held.attempt, self.concurrency)
+        return True
 
     def ended(self, held: Held, attempt: Attempt) -> None:
         """Note that a body has ended; nothing if nobody waits for it any more."""

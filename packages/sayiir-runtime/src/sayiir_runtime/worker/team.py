@@ -76,7 +76,13 @@ class Team:
             after=self._look_again,
             session_lost=self._lose_session,
         )
-        self._crew = Crew(desk, backend.results, self._committer.wake, name=f"sayiir-{worker_id}")
+        self._crew = Crew(
+            desk,
+            backend.results,
+            self._committer.wake,
+            self._expect_end,
+            name=f"sayiir-{worker_id}",
+        )
         self._claimer = self._make_claimer(random, poll)
         self._clerk = Clerk(
             desk, self._crew, backend, signal_retention=signal_retention, after=self._look_again
@@ -149,6 +155,9 @@ class Team:
     def _start_bodies(self) -> None:
         self._crew.wake()
         self._committer.wake()
+
+    def _expect_end(self, seconds: float) -> None:
+        self._clerk.expect(seconds)
 
     def _look_again(self) -> None:
         self._crew.wake()
