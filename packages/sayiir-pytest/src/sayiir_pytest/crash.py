@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar, cast
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
+from sayiir_core.ports.wakeup import Subscription, Wakeup
 from sayiir_pytest.clock import VirtualClock
 
 T = TypeVar("T")
@@ -71,6 +72,8 @@ class CrashingBackend:
         if self.dead:
             raise SimulatedCrash(name)
         value = getattr(self._backend, name)
+        if name == "wakeup" and value is not None:
+            return _CrashingWakeup(self, value)
         return _CrashingPort(self, name, value) if name in _PORTS else value
 
     def changing_call(self, name: str, call: Callable[[], T]) -> T:
@@ -115,6 +118,8 @@ class _CrashingPort:
 
     def __getattr__(self, method: str) -> Any:
         call = getattr(self._port, method)
+        if not callable(call):
+            return call
         owner, changing = self._owner, method in _CHANGING.get(self._name, ())
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -126,6 +131,21 @@ class _CrashingPort:
             return owner.changing_call(label, lambda: call(*args, **kwargs))
 
         return guarded
+
+
+class _CrashingWakeup:
+    """Hints that a dead process does not hear."""
+
+    def __init__(self, owner: CrashingBackend, wakeup: Wakeup) -> None:
+        self._owner = owner
+        self._wakeup = wakeup
+
+    def subscribe(self, hint: Callable[[], None]) -> Subscription:
+        def hint_the_living() -> None:
+            if not self._owner.dead:
+                hint()
+
+        return self._wakeup.subscribe(hint_the_living)
 
 
 def as_backend(crashing: CrashingBackend) -> Backend:
