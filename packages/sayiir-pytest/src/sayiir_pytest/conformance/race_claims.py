@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+
+import pytest
 
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import SessionId
@@ -156,6 +158,27 @@ class ClaimRaces(RaceRounds):
             last = rig.load(instance_id).header.run_id
             committed = [it.run_id for it in hands if isinstance(it.commit(*step()), Committed)]
             assert [last] == committed
+
+    @pytest.mark.parametrize("call", ["disown", "reconcile"])
+    def test_giving_up_a_run_while_it_is_replaced_spares_the_new_one(
+        self, rig: Rig, call: str
+    ) -> None:
+        """Leave the later run to its owner, who is the same session, whichever comes first."""
+        backends = self.backends(rig)
+        session = rig.session()
+        for number in self.tries(rig, 2):
+            old = rig.start_owned(session)
+            new = rig.new(old.instance_id, replace=True, owner=session)
+            calls: dict[str, Callable[[], object]] = {
+                "disown": partial(backends[1].ownership.disown, session, old.run),
+                "reconcile": partial(backends[1].sessions.reconcile, session, [], old.run),
+            }
+
+            created, _ = both(partial(rig.create, new), calls[call], turn=number)
+
+            assert created.claim is not None
+            assert COMMITTED == Hand(rig.backend, created.claim).commit(*step())
+            assert session == rig.load(new.instance_id).header.owner
 
     def test_creations_of_one_batch_race_those_of_another(self, rig: Rig) -> None:
         """Decide each id by itself where batches overlap in opposite orders."""

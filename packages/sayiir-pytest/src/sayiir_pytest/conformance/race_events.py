@@ -10,7 +10,7 @@ from sayiir_core.ports.instances import NewInstance
 from sayiir_core.snapshot.answer import Committed, Lost
 from sayiir_core.snapshot.effect import AwaitSignal, Finish, Sleep
 from sayiir_core.snapshot.head import CursorState, InstanceState
-from sayiir_core.snapshot.reference import INPUT, StepRef
+from sayiir_core.snapshot.reference import INPUT, SignalRef, StepRef
 from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.race_claims import RaceRounds
 from sayiir_pytest.conformance.race_commits import forked
@@ -55,6 +55,32 @@ class EventRaces(RaceRounds):
             both(one, two, turn=number)
 
             assert CursorState.SIGNALLED is rig.root(new.instance_id).state
+            assert [] == rig.backend.signals.pending(new.instance_id)
+
+    def test_a_signal_that_expires_while_its_instance_is_created_is_whole_or_gone(
+        self, rig: Rig
+    ) -> None:
+        """Deliver it with its payload, or remove it; never half of both."""
+        backends = self.backends(rig)
+        session = rig.session()
+        for number in self.tries(rig, 2):
+            new = rig.new(owner=session)
+            seq = rig.backend.signals.send(new.instance_id, "go", b"payload")
+            before = rig.clock.advance(1)
+
+            def create_and_park(new: NewInstance = new) -> Hand:
+                claim = rig.create(new).claim
+                assert claim is not None
+                hand = Hand(rig.backend, claim)
+                hand.must(move(1), AwaitSignal("go", None))
+                return hand
+
+            expire = partial(backends[1].signals.expire, received_before=before, limit=10)
+            hand, removed = both(create_and_park, expire, turn=number)
+
+            gone = removed == 1
+            assert (None if gone else seq) == hand.cursor().delivered
+            assert [None if gone else b"payload"] == rig.payloads(hand, SignalRef(seq))
             assert [] == rig.backend.signals.pending(new.instance_id)
 
     def test_racing_signals_are_numbered_apart_and_delivered_once(self, rig: Rig) -> None:
