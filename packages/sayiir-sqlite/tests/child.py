@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 import uuid
 from datetime import timedelta
@@ -115,6 +116,26 @@ def hold_with_child(path: str) -> None:
         os._exit(0)
     say(lease.session)
     os.kill(os.getpid(), 9)
+
+
+def send_when_told(path: str) -> None:
+    """Send a signal at the moment when the test says so."""
+    backend = SQLiteBackend(path)
+    backend.open()
+    say("ready")
+    sys.stdin.readline()
+    backend.signals.send(InstanceId("nobody"), "go", b"")
+    sys.stdin.read()
+
+
+def listen_and_end(path: str) -> None:
+    """Subscribe, wait for the first hint, and come to the end of the program."""
+    backend = SQLiteBackend(path)
+    backend.open()
+    hinted = threading.Event()
+    backend.wakeup.subscribe(hinted.set)
+    assert hinted.wait(60)
+    say("listening")
 
 
 def outgrow(path: str, limit: str) -> None:

@@ -1,5 +1,6 @@
 """The SQLite backend does what every backend must do."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sayiir_pytest.conformance import (
     ResultConformance,
     SessionConformance,
     SignalConformance,
+    WakeupConformance,
 )
 from sayiir_sqlite import SQLiteBackend
 
@@ -74,3 +76,8 @@ class TestEquivalence(OnSQLite, EquivalenceConformance): ...
 
 
 class TestRaces(OnSQLite, RaceConformance): ...
+
+
+class TestWakeup(OnSQLite, WakeupConformance):
+    # Twice the longest time between two looks at what others wrote.
+    hint_quiet = timedelta(seconds=0.5)

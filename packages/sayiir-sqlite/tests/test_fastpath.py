@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.sessions import NewSession
-from sayiir_core.snapshot.effect import Effect, Retry, Start
-from sayiir_core.snapshot.reference import SignalRef
+from sayiir_core.snapshot.effect import Effect, Finish, Retry, Start
+from sayiir_core.snapshot.reference import SignalRef, StepRef
 from sayiir_core.snapshot.step import StepStatus
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.conformance.hand import Hand
@@ -33,7 +33,19 @@ Deed = tuple[str, bool, int]
 DEEDS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["move", "source", "retry", "time out", "start", "pause", "unpause", "death"]
+            [
+                "move",
+                "source",
+                "retry",
+                "late retry",
+                "time out",
+                "start",
+                "finish",
+                "pause",
+                "unpause",
+                "cancel",
+                "death",
+            ]
         ),
         st.booleans(),
         st.sampled_from([0, 0, 0, 0, -1, 1]),
@@ -66,7 +78,7 @@ class World:
             if deed == "death":
                 self._charge_death()
                 continue
-            if deed in {"pause", "unpause"}:
+            if deed in {"pause", "unpause", "cancel"}:
                 answers.append(self._control(deed, hand))
                 continue
             effects = self._effects(deed, attempt)
@@ -83,6 +95,8 @@ class World:
         try:
             if deed == "pause":
                 self.rig.backend.control.pause(hand.instance_id, reason="r", by=None)
+            elif deed == "cancel":
+                self.rig.backend.control.cancel(hand.instance_id, reason="c", by=None)
             else:
                 self.rig.backend.control.unpause(hand.instance_id)
         except RuntimeError as error:
@@ -98,14 +112,23 @@ class World:
                 return succeeded(0, attempt=attempt, source=SignalRef(3)), move(0, priority=1)
             case "retry":
                 return failed(0, attempt=attempt), Retry(at)
+            case "late retry":
+                seconds = timedelta(seconds=attempt)
+                return failed(0, attempt=attempt), Retry(at + seconds)
+            case "finish":
+                return succeeded(0, attempt=attempt), Finish(StepRef(0, (attempt,)))
             case "time out":
                 return failed(0, attempt=attempt, status=StepStatus.TIMED_OUT), Retry(at)
             case _:
                 return (Start(),)
 
     def _again(self, hand: Hand) -> Hand:
-        cursor = hand.cursor()
+        cursor = self.rig.load(hand.instance_id).cursors.get(hand.key)
+        if cursor is None:
+            return hand
         if cursor.session is None:
+            if cursor.available_at is not None and cursor.available_at > self.clock.now():
+                self.clock.advance_to(cursor.available_at)
             claims = self.rig.claim(self.session, "", "gpu", claim_no=9)
             return Hand(self.rig.backend, claims[0]) if claims else hand
         hand.seq = cursor.seq
@@ -147,13 +170,19 @@ def folder() -> Iterator[Callable[[], Path]]:
 @example(deeds=[("start", True, 0), ("death", True, 0), ("move", True, 0)])
 @example(deeds=[("start", True, 0), ("death", True, 0), ("move", False, 0)])
 @example(deeds=[("start", True, 0), ("death", True, 0), ("retry", False, 0)])
+@example(deeds=[("late retry", True, 0), ("move", True, 0)])
+@example(deeds=[("late retry", False, 0), ("move", False, 0)])
+@example(deeds=[("late retry", False, 0), ("finish", False, 0)])
+@example(deeds=[("finish", True, 0), ("finish", True, 0), ("move", True, 0)])
+@example(deeds=[("pause", True, 0), ("finish", False, 0), ("unpause", True, 0)])
+@example(deeds=[("cancel", True, 0), ("finish", False, 0)])
 def test_the_fast_path_writes_what_apply_decides(
     folder: Callable[[], Path], deeds: list[Deed]
 ) -> None:
     """Answer and store the same, also under wrong guards and holds."""
     place = folder()
     fast, slow = World(place / "fast.db"), World(place / "slow.db")
-    slow.rig.backend.checkpoints._fast = ClosedPath(slow.rig.backend._database.numbers)
+    slow.rig.backend.checkpoints._fast = ClosedPath(slow.rig.backend._database)
 
     answers = [world.do(deeds) for world in (fast, slow)]
 
@@ -173,8 +202,11 @@ def test_the_common_checkpoints_take_the_fast_path(rig: Rig) -> None:
     hand.must(succeeded(0), move(1))
     hand.must(failed(1), Retry(rig.clock.now()))
     connection.set_trace_callback(None)
+    last = rig.take(hand.lease.session)
+    connection.set_trace_callback(seen.append)
+    last.must(succeeded(1, attempt=2), Finish(StepRef(1)))
+    connection.set_trace_callback(None)
 
     words = [sql.split()[0] for sql in seen if not sql.startswith("--")]
     assert "SELECT" not in words[8:]
-    assert 3 == words.count("UPDATE")
-    assert 2 == words.count("INSERT")
+    assert (4, 3, 1) == tuple(map(words.count, ("UPDATE", "INSERT", "DELETE")))

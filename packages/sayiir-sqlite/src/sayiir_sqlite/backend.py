@@ -23,6 +23,7 @@ from sayiir_sqlite.ownership import SQLiteOwnership
 from sayiir_sqlite.results import SQLiteResults
 from sayiir_sqlite.sessions import SQLiteSessions
 from sayiir_sqlite.signals import SQLiteSignals
+from sayiir_sqlite.wakeup import SQLiteWakeup
 
 MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
 AGING_INTERVAL: Final = timedelta(seconds=300)
@@ -77,6 +78,7 @@ class SQLiteBackend:
         self._signals = SQLiteSignals(self._database, self._clock, limit)
         self._control = SQLiteControl(self._database, self._clock)
         self._results = SQLiteResults(self._database)
+        self._wakeup = SQLiteWakeup(self._database)
 
     @property
     def path(self) -> str:
@@ -132,6 +134,11 @@ class SQLiteBackend:
     def results(self) -> SQLiteResults:
         """Return the store of records and payloads."""
         return self._results
+
+    @property
+    def wakeup(self) -> SQLiteWakeup:
+        """Return the source of hints at new work."""
+        return self._wakeup
 
     def now(self) -> datetime:
         """Return the store's clock: the host's, if no other was given."""

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from sayiir_core.ids import pack_index
-from sayiir_core.snapshot.answer import COMMITTED, Answer, Lost, LostReason
+from sayiir_core.snapshot.answer import (
+    COMMITTED,
+    Answer,
+    Committed,
+    Lost,
+    LostReason,
+    Refused,
+)
 from sayiir_core.snapshot.apply import Applied, Needs, apply, needs
 from sayiir_core.snapshot.effect import Checkpoint, Record
-from sayiir_core.snapshot.head import CursorKey, PendingSignal
+from sayiir_core.snapshot.head import CursorKey, Head, PendingSignal
 from sayiir_core.snapshot.reference import encode_ref
 from sayiir_core.snapshot.step import ScopeRow, StepRow
 from sayiir_sqlite.clock import StoreClock, to_instant
 from sayiir_sqlite.connection import Handle
 from sayiir_sqlite.database import Database
-from sayiir_sqlite.errors import BadRowError
+from sayiir_sqlite.errors import BadRowError, DriverError, translate
 from sayiir_sqlite.fastpath import FastPath
 from sayiir_sqlite.heads import (
     StoredHead,
@@ -51,39 +59,47 @@ class SQLiteCheckpoints:
         self._database = database
         self._clock = clock
         self._limit = limit
-        self._fast = FastPath(database.numbers)
+        self._fast = FastPath(database)
 
     def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
-        """Apply checkpoints in order; see ``CheckpointStore``.
-
-        Where the store refuses a row the others are stored, and then ``BackendError`` is raised
-        for the first that is not.
-        """
+        """Apply checkpoints in order; see ``CheckpointStore``."""
         try:
             with self._database.writing() as handle:
                 now = self._clock.micros()
                 return [self._write(handle, checkpoint, now) for checkpoint in batch]
         except BadRowError:
-            if len(batch) == 1:
-                raise
-        return self._commit_singly(batch)
+            return self._commit_with_care(batch)
 
-    def _commit_singly(self, batch: Sequence[Checkpoint]) -> list[Answer]:
-        answers: list[Answer] = []
-        refused: BadRowError | None = None
-        for checkpoint in batch:
-            try:
-                answers += self.commit([checkpoint])
-            except BadRowError as error:
-                refused = refused or error
-        if refused is not None:
-            raise refused
-        return answers
+    def _commit_with_care(self, batch: Sequence[Checkpoint]) -> list[Answer]:
+        """Commit a batch of which a row is refused, in a transaction of its own again.
+
+        The marks that undo a single checkpoint would cost every batch.
+        """
+        with self._database.writing() as handle:
+            now = self._clock.micros()
+            return [self._write_or_undo(handle, checkpoint, now) for checkpoint in batch]
+
+    def _write_or_undo(self, handle: Handle, checkpoint: Checkpoint, now: int) -> Answer:
+        handle.execute("SAVEPOINT checkpoint")
+        try:
+            answer = self._write(handle, checkpoint, now)
+        except DriverError as error:
+            refusal = translate(error, self._database.path)
+            if not isinstance(refusal, BadRowError):
+                raise
+            handle.execute("ROLLBACK TO checkpoint")
+            answer = Refused(f"instance {checkpoint.lease.instance_id!r}: {refusal}")
+        handle.execute("RELEASE checkpoint")
+        return answer
 
     def _write(self, handle: Handle, checkpoint: Checkpoint, now: int) -> Answer:
         for effect in checkpoint.effects:
             if type(effect) is Record:
-                self._limit.check(effect.step.output, "output", checkpoint.lease.instance_id)
+                problem = self._limit.problem(
+                    effect.step.output, "output", checkpoint.lease.instance_id
+                )
+                if problem is not None:
+                    return Refused(problem)
         if self._fast.write(handle, checkpoint, now):
             return COMMITTED
         answer = self._apply(handle, checkpoint, now)
@@ -98,9 +114,12 @@ class SQLiteCheckpoints:
             return _GONE
         if stored.head.header.run_id == lease.run_id:
             _load(handle, stored, lease.key, needs(checkpoint))
-        applied = apply(stored.head, checkpoint, to_instant(now))
+        instant = to_instant(now)
+        applied = apply(stored.head, checkpoint, instant)
         if not isinstance(applied.answer, Lost):
             self._save(handle, stored, applied)
+            if _deserves_a_hint(stored.head, applied, instant):
+                self._database.made_ready()
         return applied.answer
 
     def _save(self, handle: Handle, stored: StoredHead, applied: Applied) -> None:
@@ -125,6 +144,18 @@ class SQLiteCheckpoints:
         assert session is not None
         values = write_step(stored.run, row.record, session, row.fence, row.seq)
         handle.execute(_STEP_INSERT, values)
+
+
+def _deserves_a_hint(head: Head, applied: Applied, now: datetime) -> bool:
+    """Tell whether pools may find something new, or a run has ended or come to rest."""
+    answer = applied.answer
+    if applied.header_changed or (isinstance(answer, Committed) and answer.held):
+        return True
+    if head.header.owner is not None:
+        return False
+    return any(it.claimable(now) for it in applied.touched) or any(
+        it.claimable(now) for it in applied.added
+    )
 
 
 def _save_scope(handle: Handle, stored: StoredHead, row: ScopeRow) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final
 
 Row = tuple[Any, ...]
 Params = Sequence[Any]
+Named = Mapping[str, Any]
 
 _SYNCHRONOUS: Final = {
     "FULL": "PRAGMA synchronous = FULL",
@@ -60,7 +62,7 @@ class Handle:
         self.execute = cursor.execute
         self.many = cursor.executemany
 
-    def all(self, sql: str, params: Params = ()) -> list[Row]:
+    def all(self, sql: str, params: Params | Named = ()) -> list[Row]:
         """Return all rows."""
         return self.execute(sql, params).fetchall()
 
@@ -96,18 +98,26 @@ def connect_reader(settings: Settings) -> Handle:
     return handle
 
 
+def connect_watcher(settings: Settings) -> Handle:
+    """Open a connection that tells of others' writes; it waits for nobody and makes no file."""
+    handle = _connect(replace(settings, busy_timeout=timedelta(0)), "?mode=rw")
+    handle.execute("PRAGMA query_only = 1")
+    return handle
+
+
 def stop_waiting(handle: Handle) -> None:
     """Make SQLite report at once that others are in the way, to whoever waits in a better way."""
     handle.execute("PRAGMA busy_timeout = 0")
 
 
-def _connect(settings: Settings) -> Handle:
+def _connect(settings: Settings, options: str = "") -> Handle:
     # Every use is guarded by a lock or by belonging to one caller, whatever its thread.
     connection = sqlite3.connect(
-        settings.path,
+        Path(settings.path).as_uri() + options if options else settings.path,
         timeout=min(settings.busy_timeout.total_seconds(), _LONGEST_WAIT),
         isolation_level=None,
         check_same_thread=False,
         cached_statements=_STATEMENTS_KEPT,
+        uri=bool(options),
     )
     return Handle(connection)

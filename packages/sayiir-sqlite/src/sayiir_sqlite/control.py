@@ -46,4 +46,5 @@ class SQLiteControl:
             changed = decide(stored.head)
             update_cursors(handle, stored, changed)
             update_header(handle, stored)
+            self._database.made_ready()
             return stored.head

@@ -19,12 +19,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
+from sayiir_core.errors import BackendError
 from sayiir_sqlite.connection import Handle, Settings, connect_reader
 from sayiir_sqlite.errors import DriverError, is_busy, translate
 from sayiir_sqlite.liveness import SessionLocks
 from sayiir_sqlite.migrate import open_writer
 from sayiir_sqlite.number import Numbers
 from sayiir_sqlite.process import PROCESS
+from sayiir_sqlite.watch import FileWatch
 
 _IDLE_READERS: Final = 4
 _FIRST_PAUSE: Final = 0.0002
@@ -46,9 +48,12 @@ class Database:
         self._readers = 0
         self._pool = threading.Condition(threading.Lock())
         self._opened: list[Handle] = []
-        self.writer_lock = PROCESS.join(self)
+        self._closed = False
+        self._ready = False
+        self._watch = FileWatch(settings)
+        self.file = PROCESS.join(self)
         # Whoever holds any store of this backend holds this object, so nobody reads or writes.
-        weakref.finalize(self, _close_all, self._opened).atexit = False
+        weakref.finalize(self, _close_all, self._opened, self._watch).atexit = False
 
     @property
     def path(self) -> str:
@@ -57,26 +62,29 @@ class Database:
 
     def open(self) -> None:
         """Open the writer and prepare the schema; raises ``BackendError``."""
-        with self.writer_lock:
+        with self.file.writing:
             self.writer()
 
     def close(self) -> None:
         """Close every connection that is not in use; the next use opens new ones."""
-        with self.writer_lock, self._pool:
+        with self.file.writing, self._pool:
+            self._closed = True
+            self._watch.close()
             self._close_writer()
             self._close_idle()
             self.numbers.forget()
 
     def writer(self) -> Handle:
-        """Return the writer, under ``writer_lock``; opens it if need be."""
+        """Return the writer, under the lock of writers; opens it if need be."""
         handle = self._writer
         if handle is None:
             handle = self._writer = open_writer(self.settings, self.retry)
             self._opened.append(handle)
+            self._closed = False
         return handle
 
     def drop_writer(self) -> None:
-        """Give up a writer whose transaction could not be ended, under ``writer_lock``."""
+        """Give up a writer whose transaction could not be ended, under the lock of writers."""
         self._close_writer()
 
     def retry(self, handle: Handle, sql: str) -> None:
@@ -102,6 +110,40 @@ class Database:
                     raise
             else:
                 return
+
+    def made_ready(self) -> None:
+        """Note, inside a write, that it may make something claimable or end a run."""
+        self._ready = True
+
+    def take_ready(self) -> bool:
+        """Return whether this write noted something, under the lock of writers."""
+        ready, self._ready = self._ready, False
+        return ready
+
+    def look(self) -> bool:
+        """Tell whether anybody may have written since the last look; opens no more than it needs.
+
+        Raises ``BackendError`` where that cannot be told, also after ``close``.
+        """
+        with self._pool:
+            if self._closed:
+                raise BackendError(f"SQLite file {self.path}: it was closed, and is not watched")
+            try:
+                return self._watch.look()
+            except OSError as error:
+                self._watch.close()
+                raise BackendError(f"SQLite file {self.path}: {error.strerror}") from error
+            except DriverError as error:
+                self._watch.close()
+                meaning = translate(error, self.path)
+                if meaning is None:
+                    raise
+                raise meaning from error
+
+    def look_no_more(self) -> None:
+        """Close what looks; another look opens it again."""
+        with self._pool:
+            self._watch.close()
 
     def writing(self) -> Writing:
         """Return a write transaction, to be entered."""
@@ -164,13 +206,14 @@ class Database:
         self._opened.remove(handle)
         handle.connection.close()
 
-    # A fork: see ``process``, which holds ``writer_lock`` around these.
+    # A fork: see ``process``, which holds the lock of writers around these.
 
     def rest(self) -> None:
         """Let current reads end, let none begin, and close everything."""
         self._pool.acquire()
         while self._readers:
             self._pool.wait()
+        self._watch.close()
         self._close_writer()
         self._close_idle()
 
@@ -181,7 +224,6 @@ class Database:
     def wake_in_child(self) -> None:
         """Go on in the child, without the sessions of the parent."""
         self._pool = threading.Condition(threading.Lock())
-        self.writer_lock = PROCESS.join(self)
         self.locks.forget()
 
 
@@ -198,7 +240,7 @@ class Writing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock = database.writer_lock
+        self._lock = database.file.writing
 
     def __enter__(self) -> Handle:
         database = self._database
@@ -218,6 +260,7 @@ class Writing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        ready = self._database.take_ready()
         try:
             if error is None:
                 self._commit()
@@ -227,6 +270,8 @@ class Writing:
             self._lock.release()
         if error is not None:
             self._raise(error)
+        elif ready:
+            self._database.file.tell()
 
     def _commit(self) -> None:
         try:
@@ -257,6 +302,7 @@ def _ended(handle: Handle) -> bool:
     return True
 
 
-def _close_all(opened: list[Handle]) -> None:
+def _close_all(opened: list[Handle], watch: FileWatch) -> None:
+    watch.close()
     while opened:
         opened.pop().connection.close()

@@ -15,7 +15,13 @@ from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_sqlite.clock import StoreClock, to_instant, to_micros
 from sayiir_sqlite.connection import Handle
 from sayiir_sqlite.database import Database
-from sayiir_sqlite.heads import StoredHead, insert_cursors, live_session, load_head
+from sayiir_sqlite.heads import (
+    StoredHead,
+    find_header,
+    insert_cursors,
+    live_session,
+    load_head,
+)
 from sayiir_sqlite.limit import PayloadLimit
 from sayiir_sqlite.listing import list_headers
 from sayiir_sqlite.removal import RunRow, find_run, remove_inbox, remove_run, remove_signals
@@ -26,6 +32,7 @@ _INSERT: Final = statement("instance_insert")
 _INPUT_INSERT: Final = statement("input_insert")
 _LABEL_INSERT: Final = statement("label_insert")
 _TO_PRUNE: Final = statement("instances_to_prune")
+_FORGET_LANES: Final = statement("session_lanes_forget")
 _FORGET_SESSIONS: Final = statement("sessions_forget")
 
 _PRUNED_AT_ONCE: Final = 50
@@ -54,6 +61,12 @@ class SQLiteInstances:
         with self._database.reading() as handle:
             return load_head(handle, instance_id).head
 
+    def headers(self, instance_ids: Sequence[InstanceId]) -> list[Header | None]:
+        """Return the header of each instance, None for an unknown one, all of one moment."""
+        with self._database.reading() as handle:
+            found = [find_header(handle, instance_id) for instance_id in instance_ids]
+        return [None if stored is None else stored.head.header for stored in found]
+
     def select(self, query: InstanceQuery) -> InstancePage:
         """Return one page of headers, newest first."""
         with self._database.reading() as handle:
@@ -80,7 +93,9 @@ class SQLiteInstances:
                 remove_run(handle, run)
                 remove_inbox(handle, run.instance_id)
             if runs:
-                handle.execute(_FORGET_SESSIONS, (self._clock.micros(),))
+                now = self._clock.micros()
+                handle.execute(_FORGET_LANES, (now,))
+                handle.execute(_FORGET_SESSIONS, (now,))
             return len(runs)
 
     def _create(self, handle: Handle, new: NewInstance, now: int) -> Created | Exists:
@@ -91,6 +106,7 @@ class SQLiteInstances:
             existing = find_run(handle, new.instance_id)
             if existing is not None:
                 remove_run(handle, existing)
+                self._database.made_ready()
             remove_signals(handle, new.instance_id)
         head, claim = born(_header(new, now), node=new.node, group=new.group, priority=new.priority)
         run = _insert(handle, new, definition, now)
@@ -101,6 +117,8 @@ class SQLiteInstances:
         insert_cursors(handle, stored, head.cursors.values())
         for key, value in new.labels.items():
             handle.execute(_LABEL_INSERT, (key, value, stored.run))
+        if claim is None:
+            self._database.made_ready()
         return Created(head, claim)
 
     def _definition(self, handle: Handle, identity: DefinitionIdentity) -> int:

@@ -14,18 +14,18 @@ from sayiir_sqlite.statement import statement
 _ALL: Final = statement("listing")
 _BY_STATE: Final = statement("listing_by_state")
 _BY_LABEL: Final = statement("listing_by_label")
+_BY_ERROR: Final = statement("listing_by_error")
 
 _ABOVE_EVERY_RUN: Final = 2**62
 
 
 def list_headers(handle: Handle, query: InstanceQuery) -> InstancePage:
     """Return one page; runs are read along the narrowest index until it is full."""
-    labels = query.labels.items()
     headers: list[Header] = []
     last: int | None = None
     for row in handle.each(*_statement(query)):
         header = read_header(row)
-        if not labels <= header.labels.items() or query.state not in {None, header.state}:
+        if not query.selects(header):
             continue
         if len(headers) >= max(query.limit, 1):
             return InstancePage(headers, str(last))
@@ -44,6 +44,8 @@ def _statement(query: InstanceQuery) -> tuple[str, Any]:
     }
     for key, value in query.labels.items():
         return _BY_LABEL, {**conditions, "key": key, "value": value}
+    if query.error_contains is not None:
+        return _BY_ERROR, conditions
     if query.state is not None:
         return _BY_STATE, {**conditions, "state": query.state.value}
     return _ALL, conditions

@@ -41,6 +41,11 @@ class Numbers:
             number = _remember(self._runs, run_id, row[0])
         return number
 
+    def note_run(self, run_id: RunId, number: int) -> None:
+        """Remember the number of a run that was read."""
+        if run_id not in self._runs:
+            _remember(self._runs, run_id, number)
+
     def session(self, handle: Handle, session_id: SessionId) -> int | None:
         """Return the number of a session, None if it is unknown."""
         number = self._sessions.get(session_id)

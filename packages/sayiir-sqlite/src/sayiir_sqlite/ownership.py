@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.motion import grant
 from sayiir_sqlite.clock import StoreClock, to_micros
+from sayiir_sqlite.connection import Handle
 from sayiir_sqlite.database import Database
 from sayiir_sqlite.heads import (
+    StoredHead,
     find_header,
     grant_cursors,
     live_session,
@@ -50,12 +52,12 @@ class SQLiteOwnership:
             return Busy(stored.head, holder)
 
     def claim_owned(
-        self, session: SessionId, claim_no: int, instance_id: InstanceId, limit: int
+        self, session: SessionId, claim_no: int, run: RunKey, limit: int
     ) -> list[Claim]:
-        """Claim what is due of an instance that the session owns; nothing if it does not."""
+        """Claim what is due of a run that the session owns; nothing if it does not."""
         with self._database.writing() as handle:
-            stored = find_header(handle, instance_id)
-            if stored is None or stored.head.header.owner != session:
+            stored = _find_owned(handle, run, session)
+            if stored is None:
                 return []
             number = live_session(handle, session)
             now = self._clock.now()
@@ -66,13 +68,23 @@ class SQLiteOwnership:
         attach_inputs(self._database, claims)
         return claims
 
-    def disown(self, session: SessionId, instance_id: InstanceId) -> None:
-        """End the ownership and give back every cursor that it holds; repeatable."""
+    def disown(self, session: SessionId, run: RunKey) -> None:
+        """End the ownership of this run and give back every cursor that it holds; repeatable."""
         with self._database.writing() as handle:
-            stored = find_header(handle, instance_id)
-            if stored is None or stored.head.header.owner != session:
+            stored = _find_owned(handle, run, session)
+            if stored is None:
                 return
             load_cursors(handle, stored)
             released = control.disown(stored.head, session)
             release_cursors(handle, stored, released)
             update_owner(handle, stored)
+            self._database.made_ready()
+
+
+def _find_owned(handle: Handle, run: RunKey, session: SessionId) -> StoredHead | None:
+    """Return the head of this very run without any cursor, None if the session does not own it."""
+    stored = find_header(handle, run.instance_id)
+    if stored is None:
+        return None
+    header = stored.head.header
+    return stored if header.run_id == run.run_id and header.owner == session else None

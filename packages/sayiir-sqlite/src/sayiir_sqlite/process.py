@@ -6,8 +6,9 @@ of its own, until it loses data. So nothing may be open while a process forks: j
 database is brought to rest and its connections are closed; the parent opens new ones when it
 needs them, and so does the child, which knows of nothing open.
 
-The state here is the process's own, which is why a module holds it. It also holds one lock per
-file, on which all writers of this process queue instead of polling the file against each other.
+The state here is the process's own, which is why a module holds it. It also holds, per file, one
+lock, on which all writers of this process queue instead of polling the file against each other,
+and who wants to be told of what they write.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Final, Protocol
 
 
@@ -35,39 +37,66 @@ class AtFork(Protocol):
         ...
 
     def wake_in_child(self) -> None:
-        """Forget what belongs to the parent, and take the lock of this process."""
+        """Forget what belongs to the parent."""
         ...
 
 
+Hint = Callable[[], None]
+
+
+class ProcessFile:
+    """What all databases of this process that are on one file have in common.
+
+    ``writing`` is held by whoever writes. ``listeners`` are called after writes that may have made
+    something claimable or ended a run; each change of them is a new tuple, made under ``guard``.
+    """
+
+    __slots__ = ("__weakref__", "guard", "listeners", "writing")
+
+    def __init__(self) -> None:
+        self.writing = threading.Lock()
+        self.guard = threading.Lock()
+        self.listeners: tuple[Hint, ...] = ()
+
+    def tell(self) -> None:
+        """Call every listener; nobody holds a lock of this file meanwhile."""
+        for listener in self.listeners:
+            listener()
+
+    def wake_in_child(self) -> None:
+        """Replace the locks, which threads of the parent may have held."""
+        self.writing = threading.Lock()
+        self.guard = threading.Lock()
+
+
 class ProcessFiles:
-    """The databases of this process, and one lock per file."""
+    """The databases of this process and their files."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._locks: weakref.WeakValueDictionary[str, threading.Lock] = (
-            weakref.WeakValueDictionary()
-        )
+        self._files: weakref.WeakValueDictionary[str, ProcessFile] = weakref.WeakValueDictionary()
         self._members: weakref.WeakSet[AtFork] = weakref.WeakSet()
         self._resting: list[AtFork] = []
         self._taken: list[threading.Lock] = []
 
-    def join(self, member: AtFork) -> threading.Lock:
-        """Take part in forks; returns the lock for writers of the file."""
+    def join(self, member: AtFork) -> ProcessFile:
+        """Take part in forks; returns what the member shares with the others on its file."""
         with self._guard:
             self._members.add(member)
-            return self._lock(member.path)
+            return self._file(member.path)
 
-    def _lock(self, path: str) -> threading.Lock:
-        lock = self._locks.get(path)
-        if lock is None:
-            lock = self._locks[path] = threading.Lock()
-        return lock
+    def _file(self, path: str) -> ProcessFile:
+        file = self._files.get(path)
+        if file is None:
+            file = self._files[path] = ProcessFile()
+        return file
 
     def before_fork(self) -> None:
         """Wait until nobody writes or reads, and close everything."""
         self._guard.acquire()
         self._resting = list(self._members)
-        self._taken = [self._lock(path) for path in sorted({it.path for it in self._resting})]
+        paths = sorted({it.path for it in self._resting})
+        self._taken = [self._file(path).writing for path in paths]
         for lock in self._taken:
             lock.acquire()
         for member in self._resting:
@@ -87,8 +116,9 @@ class ProcessFiles:
         """Start with fresh locks: other threads, which might hold more of them, are gone."""
         resting = self._resting
         self._guard = threading.Lock()
-        self._locks = weakref.WeakValueDictionary()
         self._resting, self._taken = [], []
+        for file in list(self._files.values()):
+            file.wake_in_child()
         for member in resting:
             member.wake_in_child()
 

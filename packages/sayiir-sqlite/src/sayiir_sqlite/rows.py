@@ -55,6 +55,8 @@ def read_cursor(row: Row) -> Cursor:
         fence=row[19],
         seq=row[20],
         started_at=read_instant(row[21]),
+        avoid=row[22],
+        avoid_until=read_instant(row[23]),
     )
 
 
@@ -81,6 +83,8 @@ def write_cursor(cursor: Cursor, *, owned: bool) -> Params:
         cursor.fence,
         cursor.seq,
         write_instant(cursor.started_at),
+        cursor.avoid,
+        write_instant(cursor.avoid_until),
     )
 
 

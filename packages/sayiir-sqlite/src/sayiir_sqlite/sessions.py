@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from sayiir_core.errors import BackendError
-from sayiir_core.ids import InstanceId, SessionId, pack_index, sanitize_text
+from sayiir_core.ids import RunKey, SessionId, pack_index, sanitize_text
 from sayiir_core.ports.sessions import NewSession, SessionView
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.effect import Lease
@@ -19,13 +19,13 @@ from sayiir_sqlite.connection import Handle, Row
 from sayiir_sqlite.database import Database
 from sayiir_sqlite.heads import (
     StoredHead,
-    find_header,
     header_of_run,
     heads_with,
     is_live,
     release_cursors,
     update_owner,
 )
+from sayiir_sqlite.lanes import insert_lanes, lanes_of_session
 from sayiir_sqlite.liveness import Life, SessionLocks, boot_id, host_name
 from sayiir_sqlite.statement import statement
 
@@ -35,6 +35,7 @@ _END: Final = statement("session_end")
 _BY_ID: Final = statement("session_row")
 _LIVE: Final = statement("sessions_live")
 _HELD: Final = statement("cursors_of_session")
+_HELD_OF_RUN: Final = statement("cursors_of_session_in_run")
 _OWNED: Final = statement("runs_of_owner")
 
 Decision = Callable[[Head, SessionId], list[Cursor]]
@@ -94,7 +95,9 @@ class SQLiteSessions:
                     )
                 # Within the write, which a fork waits for: no child inherits an unknown lock.
                 lock_file = locks.take()
-                handle.execute(_INSERT, self._row(session, lock_file))
+                number = handle.execute(_INSERT, self._row(session, lock_file)).lastrowid
+                assert number is not None
+                insert_lanes(handle, number, session.lanes)
         except BaseException:
             locks.drop(lock_file)
             raise
@@ -110,7 +113,7 @@ class SQLiteSessions:
         self,
         session_id: SessionId,
         held: Sequence[Lease],
-        instance_id: InstanceId | None = None,
+        run: RunKey | None = None,
     ) -> None:
         """Give back every cursor under this session that is not listed."""
         numbers = self._database.numbers
@@ -118,10 +121,11 @@ class SQLiteSessions:
             number = numbers.session(handle, session_id)
             if number is None:
                 return
-            rows = handle.all(_HELD, (number,))
-            if instance_id is not None:
-                stored = find_header(handle, instance_id)
-                rows = [row for row in rows if stored is not None and row[0] == stored.run]
+            if run is None:
+                rows = handle.all(_HELD, (number,))
+            else:
+                run_number = numbers.run(handle, run.run_id, run.instance_id)
+                rows = handle.all(_HELD_OF_RUN, (run_number, number))
             listed = {
                 (
                     numbers.run(handle, lease.run_id, lease.instance_id),
@@ -131,7 +135,8 @@ class SQLiteSessions:
                 )
                 for lease in held
             }
-            give_back(handle, session_id, [row for row in rows if _guard(row) not in listed])
+            unlisted = [row for row in rows if _guard(row) not in listed]
+            give_back(self._database, handle, session_id, unlisted)
 
     def reap(self, session_id: SessionId) -> list[SessionId]:
         """End dead sessions and take back what they hold or own; returns which."""
@@ -161,6 +166,12 @@ class SQLiteSessions:
         """Return what is known of a session, None if nothing is."""
         with self._database.reading() as handle:
             return view_session(handle, self._database.locks, session_id)
+
+    def live(self) -> list[SessionView]:
+        """Return the sessions that have not ended, by worker id and then session id."""
+        with self._database.reading() as handle:
+            views = [_view(handle, self._database.locks, it) for it in _live_entries(handle)]
+        return sorted(views, key=lambda view: (view.worker_id, view.session_id))
 
     def _row(self, session: NewSession, lock_file: str) -> Row:
         now = self._clock.micros()
@@ -194,6 +205,8 @@ class SQLiteSessions:
         for (run,) in handle.all(_OWNED, (entry.number,)):
             if run not in heads:
                 heads[run] = header_of_run(handle, run)
+        if heads:
+            self._database.made_ready()
         for stored in heads.values():
             _take_back(handle, stored, entry.session_id, decide)
 
@@ -209,9 +222,10 @@ class SQLiteSessions:
 def view_session(handle: Handle, locks: SessionLocks, session_id: SessionId) -> SessionView | None:
     """Return what others see of a session, None if nothing is known of it."""
     row = handle.one(_BY_ID, (session_id,))
-    if row is None:
-        return None
-    entry = SessionEntry(*row)
+    return None if row is None else _view(handle, locks, SessionEntry(*row))
+
+
+def _view(handle: Handle, locks: SessionLocks, entry: SessionEntry) -> SessionView:
     alive = entry.ended_at is None
     return SessionView(
         session_id=entry.session_id,
@@ -222,6 +236,7 @@ def view_session(handle: Handle, locks: SessionLocks, session_id: SessionId) -> 
         renewed_at=to_instant(entry.renewed_at),
         alive=alive,
         proved_alive=alive and entry.life(locks) is Life.PROVED,
+        lanes=lanes_of_session(handle, entry.number),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.head import PendingSignal
-from sayiir_sqlite.clock import StoreClock, to_instant
+from sayiir_sqlite.clock import StoreClock, to_instant, to_micros
 from sayiir_sqlite.connection import Handle
 from sayiir_sqlite.database import Database
 from sayiir_sqlite.heads import find_header, update_cursors
@@ -19,10 +20,13 @@ _INBOX: Final = statement("inbox_of_instance")
 _INSERT: Final = statement("signal_insert")
 _PENDING: Final = statement("signals_pending")
 _AWAITING: Final = statement("cursors_awaiting")
+_EXPIRE: Final = statement("signals_expire")
+
+_EXPIRED_AT_ONCE: Final = 500
 
 
 class SQLiteSignals:
-    """Send and list signals."""
+    """Send, list and remove signals."""
 
     __slots__ = ("_clock", "_database", "_limit")
 
@@ -42,6 +46,8 @@ class SQLiteSignals:
             inbox, seq = row
             signal = PendingSignal(seq=seq, name=name, received_at=to_instant(now))
             consumer = _deliver(handle, instance_id, signal)
+            if consumer is not None:
+                self._database.made_ready()
             handle.execute(_INSERT, (inbox, seq, name, now, consumer, payload))
         return int(seq)
 
@@ -49,6 +55,21 @@ class SQLiteSignals:
         """Return the signals that nothing has consumed, oldest first."""
         with self._database.reading() as handle:
             return pending_signals(handle, instance_id)
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` old signals that nothing will consume; returns how many.
+
+        Goes in small transactions, so that others are not kept waiting. The inboxes go on counting.
+        """
+        cutoff, removed = to_micros(received_before), 0
+        while removed < limit:
+            wanted = min(_EXPIRED_AT_ONCE, limit - removed)
+            with self._database.writing() as handle:
+                found = handle.execute(_EXPIRE, (cutoff, wanted)).rowcount
+            removed += found
+            if found < wanted:
+                break
+        return removed
 
 
 def pending_signals(handle: Handle, instance_id: InstanceId) -> list[PendingSignal]:

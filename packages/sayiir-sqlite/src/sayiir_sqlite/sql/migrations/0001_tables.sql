@@ -38,6 +38,17 @@ CREATE TABLE sessions (
 
 CREATE INDEX live_sessions ON sessions (session) WHERE ended_at IS NULL;
 
+-- The queues that a session takes work from, in its order. A worker may serve a definition before
+-- anybody has stored it, so they have their long names here.
+CREATE TABLE session_lanes (
+    session INTEGER NOT NULL REFERENCES sessions (session),
+    workflow_id TEXT NOT NULL,
+    structure_hash TEXT NOT NULL,
+    grp TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (session, workflow_id, structure_hash, grp)
+) WITHOUT ROWID;
+
 CREATE TABLE instances (
     run INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL UNIQUE,
@@ -63,6 +74,8 @@ CREATE INDEX instances_by_state ON instances (state);
 CREATE INDEX instances_by_end ON instances (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE INDEX instances_by_owner ON instances (owner) WHERE owner IS NOT NULL;
+
+CREATE INDEX instances_with_error ON instances (run) WHERE error IS NOT NULL;
 
 -- Apart from the instance, whose row is rewritten when it ends.
 CREATE TABLE inputs (
@@ -103,11 +116,18 @@ CREATE TABLE cursors (
     fence INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     started_at INTEGER,
+    avoid INTEGER,
+    avoid_until INTEGER,
     PRIMARY KEY (run, scope, idx)
 ) WITHOUT ROWID;
 
 -- The queue: one range per lane and priority, in order of age. What nobody may claim is not in it.
-CREATE INDEX claimable_cursors ON cursors (definition, grp, priority, available_at)
+-- The columns behind the key, most of them the same in every entry, let a claim find what is best,
+-- and pass over what avoids its session, without a look at any cursor.
+CREATE INDEX claimable_cursors ON cursors (
+    definition, grp, priority, available_at, run, scope, idx,
+    avoid, avoid_until, session, held, owned
+)
 WHERE session IS NULL AND held = 0 AND owned = 0 AND available_at IS NOT NULL;
 
 CREATE INDEX cursors_by_session ON cursors (session, claim_no) WHERE session IS NOT NULL;
@@ -162,6 +182,8 @@ CREATE TABLE signals (
 
 CREATE INDEX pending_signals ON signals (inbox, seq) WHERE consumed_by IS NULL;
 
+CREATE INDEX pending_signals_by_age ON signals (received_at) WHERE consumed_by IS NULL;
+
 CREATE VIEW header_rows AS
 SELECT
     i.run,
@@ -211,9 +233,12 @@ SELECT
     c.fence,
     c.seq,
     c.started_at,
+    a.session_id AS avoided,
+    c.avoid_until,
     c.session
 FROM cursors AS c
-LEFT JOIN sessions AS s ON s.session = c.session;
+LEFT JOIN sessions AS s ON s.session = c.session
+LEFT JOIN sessions AS a ON a.session = c.avoid;
 
 CREATE VIEW step_rows AS
 SELECT

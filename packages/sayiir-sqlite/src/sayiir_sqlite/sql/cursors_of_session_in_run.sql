@@ -1,0 +1,1 @@
+SELECT * FROM cursor_rows WHERE run = ? AND +session = ?

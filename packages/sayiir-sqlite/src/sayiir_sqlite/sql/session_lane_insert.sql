@@ -1,0 +1,2 @@
+INSERT INTO session_lanes (session, workflow_id, structure_hash, grp, position)
+VALUES (?, ?, ?, ?, ?)
