@@ -1,0 +1,221 @@
+"""A chaos run: real worker processes over a real server, while everything is broken in turn."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psycopg
+from plans import BodyLog, plans, workflows
+
+from sayiir_postgres import PostgresBackend
+from sayiir_pytest.postgres_server import PostgresServer
+from sayiir_pytest.proxy import Proxy
+from sayiir_pytest.strategies import Expected, expected
+from sayiir_runtime.client import WorkflowClient
+
+FOLDER = Path(__file__).parent
+TTL = "3s"
+_PATIENCE_SECONDS = 90.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What a run has shown. ``wrong`` must be empty, ``repeated`` is bounded by the deaths."""
+
+    instances: int = 0
+    wrong: list[str] = field(default_factory=list)
+    ends: Counter[str] = field(default_factory=Counter)
+    kills: int = 0
+    restarts: int = 0
+    cuts: int = 0
+    stalls: int = 0
+    bodies: int = 0
+    repeated: int = 0
+    recorded_twice: int = 0
+    seconds: float = 0.0
+
+
+class Chaos:
+    """One run over one server; the workers reach it through a proxy."""
+
+    def __init__(
+        self, server: PostgresServer, folder: Path, *, seed: int, instances: int, workers: int = 3
+    ) -> None:
+        self.seed = seed
+        self.outcome = Outcome(instances=instances)
+        self._server = server
+        self._random = Random(seed)
+        self._log = folder / "bodies.log"
+        self._stderr = (folder / "workers.log").open("ab")
+        self._size = workers
+        self._workers: list[subprocess.Popen[str]] = []
+        self._numbers = 0
+        self._dsn = server.dsn
+        self._host, self._port = (
+            "127.0.0.1",
+            int(psycopg.conninfo.conninfo_to_dict(self._dsn)["port"]),
+        )
+        self._expected: dict[str, Expected] = {}
+        self._signals: list[tuple[float, str, str, Any]] = []
+        self._client = WorkflowClient(PostgresBackend(self._dsn))
+
+    def run(self, seconds: float) -> Outcome:
+        """Break things for some time, then let everything end; return what was found."""
+        began = time.monotonic()
+        with Proxy(self._host, self._port) as proxy:
+            self._proxy = proxy
+            try:
+                self._submit()
+                for position in range(self._size):
+                    self._employ(position)
+                sender = threading.Thread(target=self._send_signals, args=(seconds,), daemon=True)
+                sender.start()
+                self._break_things(began + seconds)
+                sender.join()
+                self._wait_for_ends()
+            finally:
+                for worker in self._workers:
+                    worker.kill()
+                    worker.wait()
+                self._stderr.close()
+        self._count_bodies()
+        self._look_at_records()
+        self.outcome.seconds = time.monotonic() - began
+        return self.outcome
+
+    # The load.
+
+    def _submit(self) -> None:
+        # The bodies of this process never run.
+        built = workflows(self.seed, BodyLog(self._log))
+        drawn = plans(self.seed)
+        for number in range(self.outcome.instances):
+            kind = number % len(built)
+            instance_id, value = f"c{number}", self._random.randint(0, 99)
+            outcome = expected(drawn[kind], value)
+            self._expected[instance_id] = outcome
+            self._client.submit(built[kind], instance_id, value)
+            for name, payload in outcome.signals:
+                self._signals.append((self._random.random(), instance_id, name, payload))
+        self._signals.sort()
+
+    def _send_signals(self, seconds: float) -> None:
+        began = time.monotonic()
+        for share, instance_id, name, payload in self._signals:
+            time.sleep(max(0.0, began + share * seconds - time.monotonic()))
+            self._patiently(lambda: self._client.send_signal(instance_id, name, payload))
+
+    def _patiently(self, call: Any) -> Any:
+        """Make a call through outages, as a client that knows its server would."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return call()
+            except Exception as error:
+                if not getattr(error, "transient", False) or time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+
+    # The trouble.
+
+    def _employ(self, position: int) -> None:
+        self._numbers += 1
+        url = f"postgresql://postgres@127.0.0.1:{self._proxy.port}/postgres"
+        arguments = [url, str(self.seed), str(self._log), f"w{position}", TTL]
+        worker = subprocess.Popen(
+            [sys.executable, str(FOLDER / "worker.py"), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._stderr,
+            text=True,
+        )
+        self._workers.insert(position, worker)
+
+    def _break_things(self, until: float) -> None:
+        troubles = [self._kill] * 4 + [
+            self._cut,
+            self._stall,
+            self._restart_server,
+            self._terminate,
+        ]
+        while time.monotonic() < until:
+            time.sleep(self._random.uniform(0.7, 1.5))
+            self._random.choice(troubles)()
+        self._proxy.flow()
+
+    def _kill(self) -> None:
+        position = self._random.randrange(len(self._workers))
+        victim = self._workers.pop(position)
+        victim.kill()
+        victim.wait()
+        self.outcome.kills += 1
+        self._employ(position)
+
+    def _cut(self) -> None:
+        self._proxy.cut()
+        self.outcome.cuts += 1
+
+    def _stall(self) -> None:
+        self._proxy.stall()
+        threading.Timer(self._random.uniform(0.5, 5.0), self._proxy.flow).start()
+        self.outcome.stalls += 1
+
+    def _restart_server(self) -> None:
+        self._server.restart("immediate")
+        self.outcome.restarts += 1
+
+    def _terminate(self) -> None:
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' "
+                "AND random() < 0.5"
+            )
+        self.outcome.cuts += 1
+
+    # The end.
+
+    def _wait_for_ends(self) -> None:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        waiting = set(self._expected)
+        while waiting and time.monotonic() < until:
+            for instance_id in sorted(waiting):
+                status = self._patiently(lambda: self._client.status(instance_id))
+                if status.is_completed() or status.is_failed() or status.is_cancelled():
+                    waiting.discard(instance_id)
+                    self._judge(instance_id, status)
+            time.sleep(0.2)
+        for instance_id in sorted(waiting):
+            explained = [f"{it.path}: {it.sentence}" for it in self._client.explain(instance_id)]
+            self.outcome.wrong.append(f"{instance_id} never ends: {'; '.join(explained)}")
+
+    def _judge(self, instance_id: str, status: Any) -> None:
+        self.outcome.ends[status.status] += 1
+        outcome = self._expected[instance_id]
+        if status.is_completed():
+            fits = outcome.status == "completed" and status.output == outcome.output
+        else:
+            fits = outcome.status == "failed" and outcome.explains(status.error or "")
+        if not fits:
+            self.outcome.wrong.append(f"{instance_id} is {status}, expected {outcome}")
+
+    def _count_bodies(self) -> None:
+        lines = Counter(self._log.read_text().splitlines())
+        self.outcome.bodies = sum(lines.values())
+        self.outcome.repeated = sum(count - 1 for count in lines.values())
+
+    def _look_at_records(self) -> None:
+        with psycopg.connect(self._dsn) as connection:
+            rows = connection.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM sayiir.steps WHERE status = 'succeeded' "
+                "GROUP BY run, node, turns HAVING count(*) > 1) AS twice"
+            ).fetchall()
+        self.outcome.recorded_twice = rows[0][0]
