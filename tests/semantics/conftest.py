@@ -15,6 +15,8 @@ import pytest
 
 import sayiir
 from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.instances import InstanceQuery
+from sayiir_core.snapshot.head import InstanceState
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.postgres_server import PostgresServer
 from sayiir_runtime.runner.lease import keeper_of
@@ -80,10 +82,19 @@ class Store:
         return self.opened[-1]
 
     def close(self) -> None:
-        """Close whatever was opened."""
+        """Close whatever was opened; leave nothing that the worker of a later test could take."""
+        if self.opened and self.clock is None:
+            self._cancel_what_is_left()
         for backend in self.opened:
             keeper_of(backend).close()
             backend.close()
+
+
+    def _cancel_what_is_left(self) -> None:
+        for state in (InstanceState.RUNNING, InstanceState.PAUSED):
+            query = InstanceQuery(state=state)
+            for header in self.backend.instances.select(query).headers:
+                self.backend.control.cancel(header.instance_id, reason=None, by=None)
 
 
 @dataclass(frozen=True)
