@@ -5,13 +5,14 @@ import pytest
 from psycopg import sql
 
 from sayiir_core.snapshot.effect import AwaitSignal
-from sayiir_core.snapshot.head import Lane
 from sayiir_postgres import PostgresBackend
-from sayiir_postgres.backend import AGING_INTERVAL
-from sayiir_postgres.linear import Kind, _columns, _move_parameters
+from sayiir_postgres.columns import move_parameters
+from sayiir_postgres.numbered import numbered
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import move, step
+
+ANALYSED_OR_NOT = pytest.mark.parametrize("analysed", [False, True], ids=["dark", "analysed"])
 
 
 @pytest.fixture
@@ -30,51 +31,74 @@ def rig(place: tuple[str, str]):
     rig.close()
 
 
-def explain(rig: Rig, name: str, parameters: dict[str, object]) -> str:
-    """Return the plan of a statement with the tables it visits; nothing is executed."""
-    text = rig.backend._database.statements[name]
-    rows = rig.backend._database.run(
-        lambda it: it.execute(b"EXPLAIN " + text, parameters, prepare=False).fetchall()
-    )
-    return "\n".join(row[0] for row in rows)
+def plan_of(rig: Rig, name: str) -> str:
+    """Return the one plan that serves a statement whatever its parameters; nothing is executed."""
+    text, names = numbered(rig.backend._database.statements[name])
+    explain = f"EXPLAIN EXECUTE examined({', '.join(['NULL'] * len(names))})".encode()
+
+    def work(connection: psycopg.Connection) -> list[tuple[str]]:
+        connection.execute(b"PREPARE examined AS " + text)
+        rows = connection.execute(explain).fetchall()
+        connection.execute(b"DEALLOCATE examined")
+        return rows
+
+    return "\n".join(row[0] for row in rig.backend._database.run(work))
 
 
-@pytest.mark.parametrize("analysed", [False, True])
+@ANALYSED_OR_NOT
 def test_a_claim_reads_only_the_queue(rig: Rig, place: tuple[str, str], analysed: bool) -> None:
-    """Scan the index of each lane and priority, and fetch by key what was chosen."""
+    """Scan the index of each lane and priority, and fetch by its place what was chosen."""
     analyse(place, analysed)
-    lanes = rig.backend.claims._lanes.numbers([Lane(rig.definition.identity, "")])
-    parameters = {
-        "session": rig.session(),
-        "claim_no": 1,
-        "lanes": lanes,
-        "limit": 100,
-        "reach": 264,
-        "aging_interval": AGING_INTERVAL,
-        "now": rig.clock.now(),
-    }
 
-    plan = explain(rig, "claim", parameters)
+    plan = plan_of(rig, "claim")
+
+    assert 2 == plan.count("Index Scan using cursors_queue on cursors")
+    assert 2 == plan.count("Tid Scan on cursors")
+    assert "Seq Scan" not in plan
+    assert "Bitmap" not in plan
+
+
+@ANALYSED_OR_NOT
+def test_looking_ahead_probes_the_queue(rig: Rig, place: tuple[str, str], analysed: bool) -> None:
+    """Read the first entry of each lane and priority, without its row where that can be."""
+    analyse(place, analysed)
+
+    plan = plan_of(rig, "next_due")
 
     assert "cursors_queue" in plan
-    assert "Seq Scan on cursors" not in plan
-    assert "Seq Scan on instances" not in plan
+    assert "Limit" in plan
+    assert "Sort" not in plan
+    assert "Seq Scan" not in plan
+    assert "Bitmap" not in plan
 
 
-@pytest.mark.parametrize("analysed", [False, True])
-def test_a_step_is_found_by_its_key(rig: Rig, place: tuple[str, str], analysed: bool) -> None:
+@ANALYSED_OR_NOT
+@pytest.mark.parametrize("statement", ["move_one", "commit"])
+def test_a_step_is_found_by_its_key(
+    rig: Rig, place: tuple[str, str], analysed: bool, statement: str
+) -> None:
     """Never visit everything that a session holds, in a batch or singly."""
-    hands = rig.take_all()
+    rig.take_all()
     analyse(place, analysed)
-    checkpoints = [hand.checkpoint(*step()) for hand in hands]
 
-    one = explain(rig, "move_one", _move_parameters(checkpoints[0]) | {"now": None})
-    many = explain(rig, "move_many", _columns(Kind.MOVE, checkpoints[:50]) | {"now": None})
+    plan = plan_of(rig, statement)
 
-    for plan in (one, many):
-        assert "cursors_pkey" in plan
-        assert "cursors_session" not in plan
-        assert "Seq Scan on cursors" not in plan
+    assert "cursors_pkey" in plan
+    assert "cursors_session" not in plan
+    assert "Seq Scan" not in plan
+
+
+@ANALYSED_OR_NOT
+def test_a_batch_is_joined_without_comparing_each_row_with_each(
+    rig: Rig, place: tuple[str, str], analysed: bool
+) -> None:
+    """Carry the columns of a batch along; nested loops over it would be quadratic."""
+    analyse(place, analysed)
+
+    plan = plan_of(rig, "commit")
+
+    assert "Nested Loop" in plan
+    assert "Join Filter" not in plan
 
 
 def test_the_next_step_of_a_kept_cursor_touches_no_index(rig: Rig, place: tuple[str, str]) -> None:
@@ -85,7 +109,7 @@ def test_the_next_step_of_a_kept_cursor_touches_no_index(rig: Rig, place: tuple[
     with psycopg.connect(dsn) as connection:
         text = rig.backend._database.statements["move_one"]
         for node in range(10):
-            parameters = _move_parameters(hand.next(*step(node))) | {"now": None}
+            parameters = move_parameters(hand.next(*step(node))) | {"now": None}
             connection.execute(text, parameters)
         counts = connection.execute(
             "SELECT pg_stat_get_xact_tuples_updated(%(table)s::regclass), "

@@ -1,19 +1,21 @@
-"""Write checkpoints: a fast path for the commonest, a transaction for the rest."""
+"""Write checkpoints: one statement for those of the usual kinds, a transaction for the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
-from sayiir_core.errors import BackendError, RefusedRowError
-from sayiir_core.snapshot.answer import COMMITTED, Answer
+from sayiir_core.snapshot.answer import COMMITTED, Answer, Refused
 from sayiir_core.snapshot.effect import Checkpoint, Record
 from sayiir_postgres.batch import commit_batch
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import STUBBORN, Database
-from sayiir_postgres.errors import BAD_ROWS
+from sayiir_postgres.errors import BAD_ROWS, BAD_VALUES
+from sayiir_postgres.fastpath import move_one, write_plain
+from sayiir_postgres.kind import Numbered, Plain, is_kept_move, split
 from sayiir_postgres.lanes import Lanes
-from sayiir_postgres.linear import Kind, Numbered, kind_of, move_one, split, write_many
+
+T = TypeVar("T")
 
 _PORTION_BYTES: Final = 16 * 1024 * 1024
 _PORTION_COUNT: Final = 1000
@@ -31,81 +33,84 @@ class PostgresCheckpoints:
         """Apply checkpoints; one answer each, in order.
 
         A connection that breaks is replaced and the batch sent again, since a repetition is
-        recognised. If some rows are bad, the others are stored before the error is raised.
+        recognised.
         """
         if len(batch) == 1 and self._moved(batch[0]):
             return [COMMITTED]
         answers: dict[int, Answer] = {}
-        refused: list[BackendError] = []
-        good = [it for it in enumerate(batch) if not self._too_large(it[1], refused)]
+        good: list[Numbered] = []
+        for numbered in enumerate(batch):
+            problem = self._problem(numbered[1])
+            if problem is None:
+                good.append(numbered)
+            else:
+                answers[numbered[0]] = Refused(problem)
         for portion in _portions(good):
-            self._commit_portion(portion, answers, refused)
-        if refused:
-            raise refused[0]
+            fast, slow = split(portion)
+            self._commit_fast(fast, answers)
+            slow += (it.numbered for it in fast if it.numbered[0] not in answers)
+            self._commit_slowly(sorted(slow, key=lambda it: it[0]), answers)
         return [answers[position] for position in range(len(batch))]
 
     def _moved(self, checkpoint: Checkpoint) -> bool:
         return (
-            checkpoint.keep
-            and kind_of(checkpoint) is Kind.MOVE
-            and _size(checkpoint) <= self._max_payload_bytes
+            is_kept_move(checkpoint)
+            and self._problem(checkpoint) is None
             and move_one(self._database, checkpoint)
         )
 
-    def _commit_portion(
-        self, portion: list[Numbered], answers: dict[int, Answer], refused: list[BackendError]
-    ) -> None:
-        fast, slow = split(portion)
-        for kind, some in fast.items():
-            written = write_many(self._database, kind, some)
-            answers.update(dict.fromkeys(written, COMMITTED))
-            slow += (it for it in some if it[0] not in written)
-        self._commit_slowly(sorted(slow, key=lambda it: it[0]), answers, refused)
+    def _commit_fast(self, fast: list[Plain], answers: dict[int, Answer]) -> None:
+        """Write what is plain; halve it where a row is refused, and leave that one out."""
+        parts = [fast] if fast else []
+        while parts:
+            part = parts.pop()
+            found = write_plain(self._database, part)
+            if found is not None:
+                answers.update(found)
+            elif len(part) > 1:
+                parts += _halves(part)
 
-    def _commit_slowly(
-        self, slow: list[Numbered], answers: dict[int, Answer], refused: list[BackendError]
-    ) -> None:
-        """Commit in one transaction; halve it where the server refuses a row, to find which."""
+    def _commit_slowly(self, slow: list[Numbered], answers: dict[int, Answer]) -> None:
+        """Commit in one transaction; halve it where a row is refused, to find which."""
         parts = [slow] if slow else []
         while parts:
             part = parts.pop()
-            try:
-                found = self._commit_part([checkpoint for _, checkpoint in part])
-            except BackendError as error:
-                if error.transient:
-                    raise
-                refused.append(error)
-                continue
+            found = self._commit_part([checkpoint for _, checkpoint in part])
             if found is None:
-                middle = len(part) // 2
-                parts += [part[middle:], part[:middle]]
+                parts += _halves(part)
             else:
                 answers.update(zip((position for position, _ in part), found, strict=True))
 
     def _commit_part(self, part: list[Checkpoint]) -> list[Answer] | None:
+        """Commit together; None if one of several is refused."""
+
         def work(connection: Connection) -> list[Answer] | None:
             try:
                 return commit_batch(self._database, connection, self._lanes, part)
-            except BAD_ROWS:
-                if len(part) == 1:
-                    raise
-                return None
+            except (*BAD_ROWS, *BAD_VALUES) as error:
+                if len(part) > 1:
+                    return None
+                reason = self._database.error(error)
+                return [Refused(f"instance {part[0].lease.instance_id!r}: {reason}")]
 
         return self._database.run(work, patience=STUBBORN)
 
-    def _too_large(self, checkpoint: Checkpoint, refused: list[BackendError]) -> bool:
+    def _problem(self, checkpoint: Checkpoint) -> str | None:
+        """Return why a checkpoint is refused for its size, None if it is not."""
         size = _size(checkpoint)
         if size <= self._max_payload_bytes:
-            return False
-        refused.append(
-            RefusedRowError(
-                f"an output of instance {checkpoint.lease.instance_id!r} has {size} bytes, more "
-                f"than max_payload_bytes={self._max_payload_bytes}; store it elsewhere and pass "
-                f"its name, or raise the limit",
-                instance_id=checkpoint.lease.instance_id,
-            )
+            return None
+        return (
+            f"an output of instance {checkpoint.lease.instance_id!r} has {size} bytes, more than "
+            f"max_payload_bytes={self._max_payload_bytes}; store it elsewhere and pass its name, "
+            f"or raise the limit"
         )
-        return True
+
+
+def _halves(part: list[T]) -> list[list[T]]:
+    """Return both halves; the first one stands last, to be taken first."""
+    middle = len(part) // 2
+    return [part[middle:], part[:middle]]
 
 
 def _portions(batch: list[Numbered]) -> Iterator[list[Numbered]]:

@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, cast
 
 import psycopg
 
-from sayiir_core.errors import BackendError
-from sayiir_core.ids import SessionId
+from sayiir_core.errors import SessionEndedError
+from sayiir_core.ids import RunId, SessionId, unpack_index
 from sayiir_core.snapshot.answer import Claim
-from sayiir_core.snapshot.control import release
+from sayiir_core.snapshot.control import claim_order, release
 from sayiir_core.snapshot.effect import Lease
-from sayiir_core.snapshot.head import Cursor, Header, Lane
-from sayiir_core.snapshot.reference import InputRef, SignalRef, StepRef
+from sayiir_core.snapshot.head import Cursor, CursorState, Header, Lane
+from sayiir_core.snapshot.reference import (
+    INPUT,
+    InputRef,
+    Leaf,
+    SignalRef,
+    StepRef,
+    decode_ref,
+)
+from sayiir_postgres.arrays import ints
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
 from sayiir_postgres.heads import Changes, changes_over
 from sayiir_postgres.lanes import Lanes
+from sayiir_postgres.numbered import execute_numbered
 from sayiir_postgres.payloads import Wanted, read_payloads
-from sayiir_postgres.rows import CURSOR_WIDTH, Row, bare_header, cursor_of, place_of
+from sayiir_postgres.rows import (
+    CURSOR_WIDTH,
+    Row,
+    bare_header,
+    cursor_of,
+    decode_deaths,
+    place_of,
+)
 from sayiir_postgres.writes import key_columns, write
 
 _EACH: Final = 64 * 1024
 _TOGETHER: Final = 4 * 1024 * 1024
-_SLACK: Final = 64
+_SLACK: Final = 32
+_FEW: Final = 16
+_PRIORITIES: Final = 5
+_DEEPER: Final = 4
+_STATES: Final = {state.value: state for state in CursorState}
 
 
 class PostgresClaims:
@@ -36,6 +56,11 @@ class PostgresClaims:
         self._lanes = lanes
         self._aging_interval = aging_interval
 
+    @property
+    def aging_interval(self) -> timedelta:
+        """Return how much waiting one step of priority is worth."""
+        return self._aging_interval
+
     def claim(
         self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
     ) -> list[Claim]:
@@ -44,26 +69,91 @@ class PostgresClaims:
         One that another call is just taking is passed over. The call is not repeated when its
         answer is lost: what it took is given back by ``release_claim``.
         """
+        numbers = self._lanes.numbers(lanes)
+        claims: list[Claim] = []
+        # Others may be taking the best ones right now; so look a little further than the limit.
+        reach = limit + _SLACK
+        while True:
+            left = limit - len(claims)
+            due, found = self._claim(session, claim_no, numbers, left, reach)
+            claims += found
+            if len(claims) >= limit or due < reach:
+                break
+            reach *= _DEEPER
+        return sorted(claims, key=self._order) if len(claims) > len(found) else claims
+
+    def _order(self, claim: Claim) -> datetime:
+        return claim_order(claim.cursor, self._aging_interval)
+
+    def _claim(
+        self,
+        session: SessionId,
+        claim_no: int,
+        lanes: list[int],
+        limit: int,
+        reach: int,
+    ) -> tuple[int, list[Claim]]:
+        """Claim among the ``reach`` best; return how many of those there are, and the claims."""
         parameters = {
             "session": session,
             "claim_no": claim_no,
-            "lanes": self._lanes.numbers(lanes),
+            "lanes": ints(lanes),
             "limit": limit,
-            # Others may be taking the best ones right now; so look a little further.
-            "reach": 2 * limit + _SLACK,
+            "reach": reach,
+            "share": reach // max(1, _PRIORITIES * len(lanes)) + _FEW,
             "aging_interval": self._aging_interval,
+            "each": _EACH,
+            "together": _TOGETHER,
             "now": self._database.clock.parameter(),
         }
 
-        def work(connection: Connection) -> list[Claim]:
-            rows = self._database.statement(connection, "claim", parameters)
-            if not rows:
-                raise session_ended(session)
-            claims = [claim_of(row) for row in rows if row[0] is not None]
-            fill_inputs(self._database, connection, claims)
-            return claims
+        def work(connection: Connection) -> Sequence[Row]:
+            return execute_numbered(connection, self._database.statements["claim"], parameters)
 
-        return self._database.run(work, patience=())
+        rows = self._database.run(work, patience=())
+        if not rows:
+            raise SessionEndedError(session)
+        taken = (row for row in rows if row[1] is not None)
+        return rows[0][0], [self._taken(row, session, claim_no) for row in taken]
+
+    def _taken(self, row: Row, session: SessionId, claim_no: int) -> Claim:
+        """Return the claim of a row of ``claim.sql``: what was queued is neither held nor begun."""
+        (_, instance_id, definition, tags, run, trace_parent, scope, idx, node, turns) = row[:10]
+        (ref, priority, state, available_at, attempt, fresh_from, deaths) = row[10:17]
+        (signal, delivered, fence, seq, avoid, avoid_until, payload) = row[17:]
+        index = unpack_index(idx)
+        leaf = INPUT if ref == "i" else decode_ref(ref)
+        cursor = Cursor(
+            scope,
+            index,
+            node,
+            unpack_index(turns),
+            leaf,
+            tags,
+            priority,
+            _STATES[state],
+            available_at,
+            attempt,
+            fresh_from,
+            decode_deaths(deaths),
+            signal,
+            delivered,
+            session=session,
+            claim_no=claim_no,
+            fence=fence,
+            seq=seq,
+            avoid=avoid,
+            avoid_until=avoid_until,
+        )
+        lease = Lease(instance_id, RunId(run), scope, index, session, fence)
+        identity = self._lanes.lane(definition, tags).identity
+        inputs = {} if payload is None else {cast("Leaf", leaf): payload}
+        return Claim(lease, identity, cursor, trace_parent, inputs)
+
+    def next_due(self, lanes: Collection[Lane]) -> datetime | None:
+        """Return when the first cursor of these lanes that nobody holds is due."""
+        rows = self._database.call("next_due", lanes=self._lanes.numbers(lanes))
+        return cast("datetime | None", rows[0][0])
 
     def release_claim(self, session: SessionId, claim_no: int) -> None:
         """Give back whatever this call claimed; a call that is still under way is waited for."""
@@ -148,11 +238,3 @@ def fill_inputs(database: Database, connection: Connection, claims: Sequence[Cla
     for claim, (_, _, leaf), payload in zip(takers, wanted, found, strict=True):
         if payload is not None:
             claim.inputs[leaf] = payload
-
-
-def session_ended(session: SessionId) -> BackendError:
-    """Return the error for a session that is not live."""
-    return BackendError(
-        f"session {session!r} has ended or was never registered in this store; register a fresh "
-        f"one and claim again"
-    )

@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from sayiir_core.errors import SessionEndedError
 from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.instances import Created, Exists, NewInstance
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.head import Head, Lane
 from sayiir_postgres.birth import birth_of, replacement_columns, run_columns, run_parameters
-from sayiir_postgres.claims import granted, session_ended
+from sayiir_postgres.claims import granted
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
 from sayiir_postgres.heads import Changes, LockedRun, add_known_cursors, locked_instances
@@ -68,7 +69,7 @@ class Creation:
         parameters = run_parameters(new, lanes) | {"now": self._database.clock.parameter()}
         ((now, orphan),) = self._database.call("create_run", **parameters)
         if orphan and new.owner is not None:
-            raise session_ended(new.owner)
+            raise SessionEndedError(new.owner)
         return {} if now is None else {new.instance_id: Created(*birth_of(new, now))}
 
     def _insert(self, batch: list[NewInstance]) -> dict[InstanceId, Answer]:
@@ -76,7 +77,7 @@ class Creation:
         columns = run_columns(batch, lanes) | {"now": self._database.clock.parameter()}
         ((now, orphan, taken),) = self._database.call("create_runs", **columns)
         if orphan is not None:
-            raise session_ended(SessionId(orphan))
+            raise SessionEndedError(SessionId(orphan))
         there = set(taken)
         return {
             new.instance_id: Created(*birth_of(new, now))
@@ -109,7 +110,7 @@ class Creation:
         runs = locked_instances(instances.rows())
         add_known_cursors(runs, cursors.rows())
         for owner in sorted(owners - {row[0] for row in alive.rows()}):
-            raise session_ended(owner)
+            raise SessionEndedError(owner)
         old = {run.instance_id: run for run in runs.values()}
         fresh = [
             new

@@ -23,6 +23,7 @@ from psycopg.types.numeric import Int8BinaryDumper
 
 from sayiir_core.errors import BackendError
 from sayiir_postgres.address import Address
+from sayiir_postgres.arrays import Packed, PackedDumper
 from sayiir_postgres.connections import Connection, Connections
 from sayiir_postgres.errors import CONFLICTS, AnswerLostError, answer_lost, backend_error
 from sayiir_postgres.migrate import migrate
@@ -38,7 +39,8 @@ ONCE_MORE: Final = (0.0,)
 STUBBORN: Final = (0.0, 0.1, 0.3, 1.0, 2.0)
 """Wait out a restart of the server."""
 
-_NEARLY_NOW: Final = timedelta(milliseconds=100)
+NEARLY_NOW: Final = timedelta(milliseconds=100)
+"""What is due then concerns a pool now."""
 
 _CONFLICT_DELAYS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -142,7 +144,7 @@ class Database:
         with transaction(connection, self.statements, mode) as opened:
             yield opened
         start = opened.concerns_from
-        if start is not None and start <= self.clock.now() + _NEARLY_NOW:
+        if start is not None and start <= self.clock.now() + NEARLY_NOW:
             self.made_ready()
 
     def moment(self, tx: Transaction) -> Callable[[], datetime]:
@@ -208,11 +210,12 @@ class Database:
         """Set the connection up, and read the server's clock.
 
         Every statement is served by an index, so the planner is kept from reading whole tables
-        while its statistics lag behind. Whoever stops in the middle of a write (a suspended
+        while its statistics lag behind, and a statement is planned once per connection. Whoever stops in the middle of a write (a suspended
         machine) loses the transaction, so that its locks stop nobody for long.
         """
         # One type for every int, so that a statement is prepared once and not per magnitude.
         connection.adapters.register_dumper(int, Int8BinaryDumper)
+        connection.adapters.register_dumper(Packed, PackedDumper)
         connection.adapters.register_loader("timestamptz", _InstantLoader)
         before = time.monotonic()
         cursor = connection.cursor(binary=True).execute(self.statements[self._hello], prepare=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 import psycopg
@@ -14,6 +15,9 @@ CONFLICTS: Final = (driver.SerializationFailure, driver.DeadlockDetected)
 
 BAD_ROWS: Final = (psycopg.DataError, psycopg.IntegrityError, driver.ProgramLimitExceeded)
 """The server refuses what was sent, and would refuse it again."""
+
+BAD_VALUES: Final = (UnicodeEncodeError, OverflowError, struct.error)
+"""A value has no form in which it could be sent."""
 
 
 class AnswerLostError(Exception):

@@ -68,13 +68,14 @@ class PostgresInstances:
 
     def select(self, query: InstanceQuery) -> InstancePage:
         """Return one page of headers, newest first."""
-        text = self._database.statements["select_instances"]
         parameters = select_parameters(query)
 
         def work(connection: Connection) -> list[Row]:
-            # Planned for the conditions that are given: one plan for all would know no index.
-            cursor = connection.cursor(binary=True).execute(text, parameters, prepare=False)
-            return list(cursor.fetchall())
+            with self._database.transaction(connection, "read") as tx:
+                # For the conditions that are given: one plan for all would know no index.
+                tx.send("plan_for_values", {})
+                found = tx.send("select_instances", parameters)
+            return list(found.rows())
 
         rows = self._database.run(work)
         more = len(rows) > query.limit

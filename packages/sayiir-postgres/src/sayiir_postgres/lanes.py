@@ -22,6 +22,7 @@ class Lanes:
         self._database = database
         self._definitions: dict[DefinitionIdentity, int] = {}
         self._numbers: dict[Lane, int] = {}
+        self._lanes: dict[tuple[int, str], Lane] = {}
         self._present: set[tuple[int, str]] = set()
 
     def numbers(self, lanes: Collection[Lane]) -> list[int]:
@@ -29,6 +30,10 @@ class Lanes:
         if any(lane not in self._numbers for lane in lanes):
             self._look_up(lanes)
         return [self._numbers[lane] for lane in set(lanes) if lane in self._numbers]
+
+    def lane(self, definition: int, tags: str) -> Lane:
+        """Return a lane that was asked for before, by the number of its definition and its tags."""
+        return self._lanes[definition, tags]
 
     def require(self, lanes: Collection[Lane]) -> dict[Lane, tuple[int, int]]:
         """Return the numbers of definition and lane for each, making lanes that lack.
@@ -70,7 +75,8 @@ class Lanes:
             identity = DefinitionIdentity(workflow_id, structure_hash)
             self._definitions[identity] = definition
             if number is not None:
-                self._numbers[Lane(identity, tags)] = number
+                lane = self._lanes[definition, tags] = Lane(identity, tags)
+                self._numbers[lane] = number
                 self._present.add((definition, tags))
 
 

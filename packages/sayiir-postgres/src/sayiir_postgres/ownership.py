@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sayiir_core.errors import InstanceNotFoundError
+from sayiir_core.errors import InstanceNotFoundError, SessionEndedError
 from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.motion import grant
-from sayiir_postgres.claims import fill_inputs, session_ended
+from sayiir_postgres.claims import fill_inputs
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import Database
 from sayiir_postgres.heads import Changes, LockedRun, changes_over
@@ -36,7 +36,7 @@ class PostgresOwnership:
                 if run is None:
                     raise InstanceNotFoundError(instance_id)
                 if not alive.rows():
-                    raise session_ended(session)
+                    raise SessionEndedError(session)
                 return self._own(tx, run, session)
 
         return self._database.run(work)

@@ -22,7 +22,7 @@ from psycopg import sql
 from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.snapshot.head import Cursor, CursorKey, Head
-from sayiir_postgres import PostgresBackend
+from sayiir_postgres import PostgresBackend, checkpoints
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.conformance.hand import Hand
 from sayiir_pytest.conformance.rig import Rig
@@ -266,3 +266,12 @@ def stage(place: tuple[str, str]) -> Iterator[Stage]:
         made = Stage(dsn, schema, pool)
         yield made
         made.close()
+
+
+@pytest.fixture(params=["fast", "slow"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Commit by the one statement of the fast path, or everything by the slow path."""
+    name: str = request.param
+    if name == "slow":
+        monkeypatch.setattr(checkpoints, "split", lambda batch: ([], list(batch)))
+    return name

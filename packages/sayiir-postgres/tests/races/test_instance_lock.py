@@ -11,9 +11,12 @@ RIGHT_AND_WRONG = pytest.mark.parametrize("wrong", [False, True], ids=["right", 
 
 
 @RIGHT_AND_WRONG
-def test_a_cancel_behind_a_fork_holds_the_branches(stage, wrong) -> None:
+def test_a_cancel_behind_a_fork_holds_the_branches(stage, wrong, path) -> None:
     """Wait for the fork at the instance; a fork that does not lock it hides its branches."""
-    unlocked = {"lock_instances": stage.swap("FOR NO KEY UPDATE OF i", "")}
+    unlocked = {
+        "lock_instances": stage.swap("FOR NO KEY UPDATE OF i", ""),
+        "commit": stage.swap("ORDER BY i.instance_id\n    FOR NO KEY UPDATE", ""),
+    }
     forker = stage.actor("fork", **(unlocked if wrong else {}))
     canceller = stage.actor("cancel")
     hand = stage.rig.start()
@@ -33,8 +36,11 @@ def test_a_cancel_behind_a_fork_holds_the_branches(stage, wrong) -> None:
     assert wrong == any(not cursor.held for cursor in head.cursors.values())
 
 
-@RIGHT_AND_WRONG
-def test_a_fork_behind_a_cancel_is_born_held(stage, wrong) -> None:
+# The fast path leaves a held cursor to the slow one, so it has no wrong way of its own.
+@pytest.mark.parametrize(
+    ("path", "wrong"), [("fast", False), ("slow", False), ("slow", True)], indirect=["path"]
+)
+def test_a_fork_behind_a_cancel_is_born_held(stage, wrong, path) -> None:
     """Copy the hold from the locked instance; read without the lock it misses the cancel."""
     unlocked = {"lock_instances": stage.swap("FOR NO KEY UPDATE OF i", "")}
     forker = stage.actor("fork", **(unlocked if wrong else {}))

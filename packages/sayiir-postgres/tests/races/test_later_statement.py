@@ -15,9 +15,9 @@ RIGHT_AND_WRONG = pytest.mark.parametrize("wrong", [False, True], ids=["right", 
 def lock_and_look_at_once(stage):
     """Return a store that looks for a signal in the very statement that waits for the lock."""
     look = stage.swap(
-        "FROM unnest(",
-        "FROM (SELECT FROM {schema}.instances AS i WHERE "
-        "i.instance_id = ANY(%(instance_ids)b::text[]) FOR NO KEY UPDATE) AS locked, unnest(",
+        "AND p.consumed_by IS NULL",
+        "AND p.consumed_by IS NULL AND (SELECT count(*) FROM (SELECT FROM {schema}.instances AS i "
+        "WHERE i.instance_id = ANY(%(instance_ids)b::text[]) FOR NO KEY UPDATE) AS locked) > 0",
     )
     return {
         "lock_inboxes": lambda _: b"SELECT %(instance_ids)b::text[]",

@@ -4,10 +4,12 @@ import pytest
 
 from sayiir_core.errors import BackendError
 from sayiir_core.snapshot.answer import Committed, Lost, LostReason
-from sayiir_core.snapshot.effect import Arrive
+from sayiir_core.snapshot.effect import Arrive, Finish
 from sayiir_core.snapshot.head import CursorKey
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_pytest.conformance.sample import move, spawn, step, succeeded
+
+STEPS = "SELECT count(*) FROM {schema}.steps WHERE run = %(run)s"
 
 RIGHT_AND_WRONG = pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
 
@@ -61,9 +63,9 @@ def test_a_reap_finds_what_a_claim_under_way_takes(stage, wrong) -> None:
 
 
 @RIGHT_AND_WRONG
-def test_a_reap_takes_the_join_that_an_arrival_under_way_reserves(stage, wrong) -> None:
+def test_a_reap_takes_the_join_that_an_arrival_under_way_reserves(stage, wrong, path) -> None:
     """Wait for the arrival; else the join belongs to a dead session for ever."""
-    unlocked = {"lock_sessions": stage.swap("FOR KEY SHARE", "")}
+    unlocked = {name: stage.swap("FOR KEY SHARE", "") for name in ("lock_sessions", "commit")}
     worker = stage.actor("arrive", **(unlocked if wrong else {}))
     reaper = stage.actor("reap")
     victim = stage.session()
@@ -112,10 +114,11 @@ def test_a_claim_behind_a_reap_is_refused(stage, wrong) -> None:
 
 
 @RIGHT_AND_WRONG
-def test_a_commit_behind_a_reap_is_lost(stage, wrong) -> None:
+@pytest.mark.parametrize("effects", [step(), (succeeded(0), Finish(INPUT))], ids=["one", "many"])
+def test_a_commit_behind_a_reap_is_lost(stage, wrong, effects) -> None:
     """Refuse the step of a session that is being ended; else a dead one goes on writing."""
     victim = stage.session()
-    worker_edits = {"move_one": stage.swap("FOR KEY SHARE", "")}
+    worker_edits = {name: stage.swap("FOR KEY SHARE", "") for name in ("move_one", "commit")}
     worker = stage.actor("commit", **(worker_edits if wrong else {}))
     reaper = stage.actor("reap")
     hand = worker.hand(stage.rig.start(victim))
@@ -124,11 +127,11 @@ def test_a_commit_behind_a_reap_is_lost(stage, wrong) -> None:
     gate = stage.gate("UPDATE", "sessions", "NEW.state = 'dead'")
     reaping = reaper.do(lambda it: it.sessions.reap(reaper_id))
     assert "waiting" == stage.settle(reaping)
-    committing = worker.do(lambda _: hand.commit(*step()))
+    committing = worker.do(lambda _: hand.commit(*effects))
     assert ("done" if wrong else "waiting") == stage.settle(committing)
     gate.open()
     reaping.result()
 
     lost = Lost(LostReason.SESSION_ENDED) == committing.result()
     assert wrong != lost
-    assert int(wrong) == stage.cursor(hand.instance_id).seq
+    assert int(wrong) == stage.count(STEPS, run=hand.run_id)

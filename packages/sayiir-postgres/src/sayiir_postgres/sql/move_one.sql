@@ -7,7 +7,7 @@ WITH alive AS (
     SET seq = c.seq + 1, node = %(node)s, turns = %(turns)b, input = %(input)s,
         tags = %(tags)s, priority = %(priority)s, state = 'ready', available_at = {now},
         attempt = 0, fresh_from = 0, deaths = NULL, signal = NULL, delivered = NULL,
-        started_at = NULL
+        avoid = NULL, avoid_until = NULL, started_at = NULL
     FROM alive AS a
     WHERE c.run = %(run)s AND c.scope = %(scope)s AND c.idx = %(idx)b
         AND c.fence = %(fence)s AND c.seq = %(seq)s

@@ -45,6 +45,8 @@ CREATE TABLE {schema}.sessions (
     released_at timestamptz
 ) WITH (fillfactor = 50);
 
+CREATE INDEX sessions_live ON {schema}.sessions (session_id)
+    WHERE state = 'live';
 CREATE INDEX sessions_unreleased ON {schema}.sessions (session_id)
     WHERE state <> 'live' AND released_at IS NULL;
 

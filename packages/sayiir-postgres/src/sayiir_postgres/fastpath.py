@@ -1,0 +1,97 @@
+"""The fast path of a commit: one statement, one round trip, for a batch of plain checkpoints.
+
+How this works: the columns of the batch become a table in the server. The statement locks whatever
+the batch decides on in the order of the locking rule; a row whose guard does not hold, that is
+held, or whose session has ended is not locked, and thus left alone. What follows changes exactly
+the versions that were locked, and each record, scope and end derives from such a change. What the
+statement did not write takes the slow path, which answers exactly.
+
+What it writes equals ``sayiir_core.snapshot.apply``, and is tested to. A lane that does not exist
+yet violates a check of the table: then nothing is written here, and the slow path makes the lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, cast
+
+from psycopg.errors import CheckViolation
+
+from sayiir_core.snapshot.answer import COMMITTED, Answer, Committed
+from sayiir_core.snapshot.effect import Checkpoint
+from sayiir_postgres.claims import claim_of
+from sayiir_postgres.columns import columns, move_parameters
+from sayiir_postgres.connections import Connection
+from sayiir_postgres.database import NEARLY_NOW, STUBBORN, Database
+from sayiir_postgres.errors import BAD_ROWS, BAD_VALUES
+from sayiir_postgres.kind import Kind, Plain
+from sayiir_postgres.numbered import execute_numbered
+from sayiir_postgres.rows import Row
+
+_ENDS_OR_FORKS: Final = frozenset({Kind.FINISH, Kind.FORK})
+
+
+def write_plain(database: Database, batch: Sequence[Plain]) -> dict[int, Answer] | None:
+    """Write plain checkpoints on different cursors; answer, by position, those that were.
+
+    Returns None if one of them is refused, and then nothing was written.
+    """
+    try:
+        parameters = columns(batch) | {"now": database.clock.parameter()}
+    except BAD_VALUES:
+        return None
+
+    def work(connection: Connection) -> Sequence[Row] | None:
+        try:
+            return execute_numbered(connection, database.statements["commit"], parameters)
+        except CheckViolation:
+            return []
+        except BAD_ROWS:
+            return None
+
+    rows = database.run(work, patience=STUBBORN)
+    if rows is None:
+        return None
+    answers = _answers(batch, rows)
+    soon = database.clock.now() + NEARLY_NOW
+    if answers and any(_concerns_others(it, soon) for it in batch):
+        database.made_ready()
+    return answers
+
+
+def _answers(batch: Sequence[Plain], rows: Sequence[Row]) -> dict[int, Answer]:
+    """Read which rows were written, None for all, and the joins that the writers now hold."""
+    answers: dict[int, Answer] = {}
+    for row in rows:
+        written, last = row[:2]
+        if not answers:
+            positions = range(1, len(batch) + 1) if written is None else cast("list[int]", written)
+            answers = {batch[it - 1].numbered[0]: COMMITTED for it in positions}
+        if last is not None:
+            answers[batch[int(last) - 1].numbered[0]] = Committed(claims=(claim_of(row[2:]),))
+    return answers
+
+
+def _concerns_others(part: Plain, soon: datetime) -> bool:
+    """Tell whether a pool may find something now, or somebody waits for the run's end."""
+    if part.at is not None:
+        return part.at <= soon
+    return part.kind in _ENDS_OR_FORKS or not part.numbered[1].keep
+
+
+def move_one(database: Database, checkpoint: Checkpoint) -> bool:
+    """Write one kept success and move; False if the guard, a hold or the session is in the way."""
+    text = database.statements["move_one"]
+    try:
+        parameters = move_parameters(checkpoint) | {"now": database.clock.parameter()}
+    except BAD_VALUES:
+        return False
+
+    def work(connection: Connection) -> bool:
+        try:
+            return connection.execute(text, parameters).rowcount == 1
+        except (*BAD_ROWS, *BAD_VALUES):
+            return False
+
+    return database.run(work, patience=STUBBORN)

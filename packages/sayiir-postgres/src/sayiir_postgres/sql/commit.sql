@@ -1,0 +1,198 @@
+-- One row per checkpoint, all on different cursors. Its kind is 1 start, 2 move (or sleep, if it
+-- says until when), 3 fork, 4 retry, 5 arrive or 6 finish. Behind them stands a row of kind 0 per
+-- parent at which branches arrive, so that it is locked in its turn.
+WITH alive AS (
+    SELECT session_id FROM {schema}.sessions
+    WHERE session_id = ANY(%(sessions)b::text[]) AND state = 'live'
+    ORDER BY session_id
+    FOR KEY SHARE
+), latched AS (
+    SELECT i.run FROM {schema}.instances AS i
+    WHERE i.instance_id = ANY(%(instance_ids)b::text[]) AND (SELECT count(*) FROM alive) > 0
+    ORDER BY i.instance_id
+    FOR NO KEY UPDATE
+), locked AS (
+    SELECT b.*, c.ctid AS place, c.definition
+    FROM unnest(
+        %(kind)b::int[], %(run)s::uuid[], %(scope)b::int[], %(idx)b::bytea[],
+        %(session)b::text[], %(fence)b::bigint[], %(seq)b::bigint[], %(keep)b::bool[],
+        %(node)b::int[], %(turns)b::bytea[], %(input)b::text[], %(tags)b::text[],
+        %(priority)b::int[], %(at)b::timestamptz[], %(first_child)b::int[],
+        %(last_child)b::int[], %(parent)b::int[], %(parent_scope)b::int[],
+        %(parent_idx)b::bytea[], %(step_node)b::int[], %(step_turns)b::bytea[],
+        %(attempt)b::int[], %(status)b::text[], %(verdict)b::text[],
+        %(started_at)b::timestamptz[], %(finished_at)b::timestamptz[], %(source)b::text[],
+        %(error_path)b::text[], %(error_type)b::text[], %(error_message)b::text[],
+        %(error_traceback)b::text[], %(output)b::bytea[]
+    ) WITH ORDINALITY AS b (
+        kind, run, scope, idx, session, fence, seq, keep, node, turns, input, tags, priority, at,
+        first_child, last_child, parent, parent_scope, parent_idx, step_node, step_turns, attempt,
+        status, verdict, started_at, finished_at, source, error_path, error_type, error_message,
+        error_traceback, output, position
+    )
+    JOIN {schema}.cursors AS c ON c.run = b.run AND c.scope = b.scope AND c.idx = b.idx
+    WHERE (SELECT count(*) FROM latched) >= 0 AND (
+        b.kind = 0 OR (
+            b.session = ANY(ARRAY(SELECT session_id FROM alive))
+            AND c.session IS NOT DISTINCT FROM b.session
+            AND c.fence = b.fence AND c.seq = b.seq AND NOT c.held
+            AND (b.kind <> 3 OR c.owner IS NULL)
+        )
+    )
+    ORDER BY c.run, c.scope, c.idx
+    FOR NO KEY UPDATE OF c
+), moment AS MATERIALIZED (
+    SELECT {now} AS now FROM (SELECT count(*) FROM locked) AS locks
+), started AS (
+    UPDATE {schema}.cursors AS c
+    SET seq = c.seq + 1, started_at = m.now
+    FROM locked AS k
+    CROSS JOIN moment AS m
+    WHERE k.kind = 1 AND c.ctid = k.place
+    RETURNING k.*
+), moved AS (
+    UPDATE {schema}.cursors AS c
+    SET seq = c.seq + 1, node = k.node, turns = k.turns, input = k.input, tags = k.tags,
+        priority = k.priority, attempt = 0, fresh_from = 0, deaths = NULL, signal = NULL,
+        delivered = NULL, avoid = NULL, avoid_until = NULL, started_at = NULL,
+        state = CASE WHEN k.at IS NULL THEN 'ready' ELSE 'sleeping' END,
+        available_at = COALESCE(k.at, m.now),
+        session = CASE WHEN k.keep THEN c.session END,
+        queue_lane = CASE WHEN NOT k.keep AND c.owner IS NULL THEN (
+            SELECT l.lane FROM {schema}.lanes AS l
+            WHERE l.definition = c.definition AND l.tags = k.tags
+        ) END,
+        queue_priority = CASE WHEN NOT k.keep AND c.owner IS NULL THEN k.priority END,
+        queued_at = CASE WHEN NOT k.keep AND c.owner IS NULL THEN COALESCE(k.at, m.now) END
+    FROM locked AS k
+    CROSS JOIN moment AS m
+    WHERE k.kind = 2 AND c.ctid = k.place
+    RETURNING k.*
+), forked AS (
+    UPDATE {schema}.cursors AS c
+    SET seq = c.seq + 1, node = k.node, turns = k.turns, input = k.input, tags = k.tags,
+        priority = k.priority, attempt = 0, fresh_from = 0, deaths = NULL, signal = NULL,
+        delivered = NULL, avoid = NULL, avoid_until = NULL, started_at = NULL, session = NULL,
+        state = 'joining', available_at = NULL, pending = k.last_child - k.first_child + 1
+    FROM locked AS k
+    WHERE k.kind = 3 AND c.ctid = k.place
+    RETURNING k.*
+), born AS (
+    INSERT INTO {schema}.cursors (
+        run, scope, idx, definition, claim_no, fence, held, state, pending, tags, priority,
+        queue_lane, queue_priority, queued_at, seq, node, turns, input, available_at, attempt,
+        fresh_from
+    )
+    SELECT
+        f.run, (%(child_scope)b::int[])[n.child], f.turns, f.definition, 0, 0, false, 'ready', 0,
+        (%(child_tags)b::text[])[n.child], (%(child_priority)b::int[])[n.child],
+        (
+            SELECT l.lane FROM {schema}.lanes AS l
+            WHERE l.definition = f.definition AND l.tags = (%(child_tags)b::text[])[n.child]
+        ),
+        (%(child_priority)b::int[])[n.child], m.now, 0, (%(child_node)b::int[])[n.child],
+        (%(child_turns)b::bytea[])[n.child], (%(child_input)b::text[])[n.child], m.now, 0, 0
+    FROM forked AS f
+    CROSS JOIN LATERAL generate_series(f.first_child, f.last_child) AS n (child)
+    CROSS JOIN moment AS m
+), rested AS (
+    UPDATE {schema}.cursors AS c
+    SET seq = c.seq + 1, attempt = k.attempt, deaths = NULL, state = 'ready', available_at = k.at,
+        session = NULL, started_at = NULL, avoid = c.session,
+        avoid_until = k.at + LEAST(GREATEST(k.at - m.now, interval '0'), %(avoidance)s::interval),
+        queue_lane = CASE WHEN c.owner IS NULL THEN (
+            SELECT l.lane FROM {schema}.lanes AS l
+            WHERE l.definition = c.definition AND l.tags = c.tags
+        ) END,
+        queue_priority = CASE WHEN c.owner IS NULL THEN c.priority END,
+        queued_at = CASE WHEN c.owner IS NULL THEN k.at END
+    FROM locked AS k
+    CROSS JOIN moment AS m
+    WHERE k.kind = 4 AND c.ctid = k.place
+    RETURNING k.*
+), gone AS (
+    DELETE FROM {schema}.cursors AS c
+    USING locked AS k
+    WHERE c.ctid = k.place AND (
+        k.kind = 6
+        OR k.kind = 5 AND k.parent = ANY(ARRAY(SELECT position FROM locked WHERE kind = 0))
+    )
+    RETURNING k.*
+), arrived AS (
+    SELECT
+        run, parent_scope, parent_idx, count(*) AS number, max(position) AS last,
+        (array_agg(CASE WHEN keep THEN session END ORDER BY position DESC))[1] AS keeper
+    FROM gone
+    WHERE kind = 5
+    GROUP BY run, parent_scope, parent_idx
+), joined AS (
+    UPDATE {schema}.cursors AS c
+    SET pending = c.pending - a.number,
+        state = CASE WHEN c.pending = a.number THEN 'ready' ELSE c.state END,
+        available_at = CASE WHEN c.pending = a.number THEN m.now END,
+        session = CASE WHEN c.pending = a.number AND NOT c.held THEN COALESCE(c.owner, a.keeper) END,
+        fence = c.fence + (
+            c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NOT NULL
+        )::int,
+        claim_no = CASE
+            WHEN c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NOT NULL
+            THEN 0 ELSE c.claim_no
+        END,
+        queue_lane = CASE
+            WHEN c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NULL
+            THEN (
+                SELECT l.lane FROM {schema}.lanes AS l
+                WHERE l.definition = c.definition AND l.tags = c.tags
+            )
+        END,
+        queue_priority = CASE
+            WHEN c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NULL
+            THEN c.priority
+        END,
+        queued_at = CASE
+            WHEN c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NULL
+            THEN m.now
+        END
+    FROM arrived AS a
+    CROSS JOIN moment AS m
+    WHERE c.run = a.run AND c.scope = a.parent_scope AND c.idx = a.parent_idx
+    RETURNING c.*, a.last
+), scoped AS (
+    INSERT INTO {schema}.scopes (run, idx, scope, fence, seq, value)
+    SELECT run, idx, scope, fence, seq, input FROM gone WHERE kind = 5
+    ON CONFLICT (run, idx, scope)
+    DO UPDATE SET fence = excluded.fence, seq = excluded.seq, value = excluded.value
+), ended AS (
+    UPDATE {schema}.instances AS i
+    SET state = 'completed', output = k.input, finished_at = m.now, owner = NULL,
+        ended_fence = k.fence, ended_seq = k.seq
+    FROM gone AS k
+    CROSS JOIN moment AS m
+    WHERE k.kind = 6 AND i.run = k.run
+), written AS NOT MATERIALIZED (
+    SELECT * FROM started
+    UNION ALL SELECT * FROM moved
+    UNION ALL SELECT * FROM forked
+    UNION ALL SELECT * FROM rested
+    UNION ALL SELECT * FROM gone
+), recorded AS (
+    INSERT INTO {schema}.steps (
+        run, node, turns, attempt, fence, seq, session, status, verdict, started_at, finished_at,
+        source, error_path, error_type, error_message, error_traceback, output
+    )
+    SELECT
+        run, step_node, step_turns, attempt, fence, seq, session, status, verdict, started_at,
+        finished_at, source, error_path, error_type, error_message, error_traceback, output
+    FROM written
+    WHERE attempt > 0
+    ORDER BY position
+)
+SELECT w.positions, c.last, {cursor_columns}, {run_columns}
+FROM (
+    SELECT CASE WHEN count(*) < %(count)s THEN COALESCE(array_agg(position), '{{}}') END
+        AS positions
+    FROM written
+) AS w
+LEFT JOIN joined AS c ON c.session IS NOT NULL
+LEFT JOIN {schema}.instances AS i ON i.run = c.run
+LEFT JOIN {schema}.definitions AS d ON d.definition = i.definition
