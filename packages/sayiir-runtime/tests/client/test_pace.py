@@ -61,3 +61,14 @@ def test_a_hint_shortens_a_long_pause_but_not_to_nothing() -> None:
 
     assert SHORTEST == round(pace.soonest - 200.0, 6)
     assert LONGEST == round(pace.due - 200.0, 6)
+
+
+def test_looks_at_a_part_are_spread_over_the_interval_of_the_whole() -> None:
+    """Ten looks at a tenth make one round, and the interval grows by rounds."""
+    whole, parts = Pace(), Pace()
+
+    whole.looked(100.0, 100.0, found=False)
+    for _ in range(10):
+        parts.looked(100.0, 100.0, found=False, share=0.1)
+
+    assert round((whole.due - 100.0) / 10, 6) == round(parts.due - 100.0, 6)

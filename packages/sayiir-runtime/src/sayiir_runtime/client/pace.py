@@ -12,18 +12,25 @@ _REST: Final = 4.0
 
 
 class Pace:
-    """The rhythm of looks, in seconds of a monotonic clock that the caller reads."""
+    """The rhythm of looks, in seconds of a monotonic clock that the caller reads.
+
+    The interval is that of whole rounds. A look at a share of what is awaited is followed by the
+    same share of the interval.
+    """
 
     def __init__(self) -> None:
         self._interval = SHORTEST
+        self._share = 1.0
         self._cost = 0.0
         self._ended = 0.0
 
-    def looked(self, started: float, ended: float, *, found: bool) -> None:
-        """Note a look, and whether it found anything new."""
+    def looked(self, started: float, ended: float, *, found: bool, share: float = 1.0) -> None:
+        """Note a look at a share of all, and whether it found anything new."""
         self._cost = ended - started
         self._ended = ended
-        self._interval = SHORTEST if found else min(self._interval * _GROWTH, LONGEST)
+        self._share = share
+        grown = min(self._interval * _GROWTH**share, LONGEST)
+        self._interval = SHORTEST if found else grown
 
     def hurry(self) -> None:
         """Begin again with the shortest interval: something is about to happen."""
@@ -32,9 +39,12 @@ class Pace:
     @property
     def due(self) -> float:
         """Return when the next look is due."""
-        return self._ended + max(self._interval, self._cost * _REST)
+        return self._after(self._interval)
 
     @property
     def soonest(self) -> float:
         """Return when the next look may be made at a hint."""
-        return self._ended + max(SHORTEST, self._cost * _REST)
+        return self._after(SHORTEST)
+
+    def _after(self, interval: float) -> float:
+        return self._ended + max(interval * self._share, self._cost * _REST)

@@ -1,10 +1,10 @@
 """One thread that watches all runs whose end somebody awaits.
 
 How this works: whoever waits leaves a callback with the run, and costs no more than that. The
-thread reads the headers of all awaited runs in batches, at an adaptive pace and at hints of the
-store, and hands each ended run to its callbacks. A run that was just added is looked at at once,
-alone, so that newcomers do not make the thread read everything again. The thread begins with the
-first run and ends a moment after the last one, so nobody has to close anything.
+thread reads the headers of the awaited runs, a thousand at a time, at an adaptive pace and at hints
+of the store, and hands each ended run to its callbacks. A run that was just added is looked at at
+once, alone, and in every turn of its first seconds, so that many old ones do not delay it. The
+thread begins with the first run and ends a moment after the last one: nobody has to close it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count, islice
 from typing import Final
@@ -25,13 +25,14 @@ from sayiir_core.ports.wakeup import Subscription
 from sayiir_core.snapshot.head import Head, Header, InstanceState
 from sayiir_runtime.client.end import End, end_of
 from sayiir_runtime.client.pace import Pace
+from sayiir_runtime.client.rota import TURN, Rota
 
 logger = logging.getLogger("sayiir.client")
 
 LINGER_SECONDS: Final = 1.0
 """How long the thread stays when nothing is awaited: the next one often comes at once."""
 
-_CHUNK: Final = 1000
+_LIVE: Final = frozenset({InstanceState.RUNNING, InstanceState.PAUSED})
 
 Settle = Callable[[End], None]
 """Take in how a run ended, quickly, on the watcher's thread; never raises."""
@@ -50,8 +51,10 @@ class Watcher:
         # Each callback with its number, by which a look knows those that came too late for it.
         self._awaited: dict[RunKey, dict[Settle, int]] = {}
         self._fresh: dict[RunKey, None] = {}
+        self._rota = Rota()
         self._numbers = count()
-        self._is_hinted = False
+        # How many turns a hint has brought forward: as many as it takes to look at all.
+        self._owed = 0
         self._is_cut_off = False
         self._thread: threading.Thread | None = None
         self._pace = Pace()
@@ -64,6 +67,7 @@ class Watcher:
         with self._changed:
             self._awaited.setdefault(run, {})[settle] = next(self._numbers)
             self._fresh[run] = None
+            self._rota.add(run, time.monotonic())
             self._pace.hurry()
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -86,6 +90,7 @@ class Watcher:
         if not settles:
             self._awaited.pop(run, None)
             self._fresh.pop(run, None)
+            self._rota.remove(run)
 
     # The thread.
 
@@ -111,9 +116,9 @@ class Watcher:
 
     def _hint(self) -> None:
         with self._changed:
-            if not self._is_hinted:
-                self._is_hinted = True
+            if not self._owed:
                 self._changed.notify()
+            self._owed = 1 + len(self._awaited) // TURN
 
     def _next(self) -> Callable[[], object] | None:
         """Wait for the next look and return it, None to end the thread."""
@@ -128,36 +133,42 @@ class Watcher:
                         return None
                     self._changed.wait(left)
                     continue
-                due = self._pace.soonest if self._is_hinted else self._pace.due
+                due = self._pace.soonest if self._owed else self._pace.due
                 if now >= due:
-                    self._is_hinted = False
-                    self._fresh.clear()
-                    return partial(self._look_at_all, tuple(self._awaited))
+                    return self._turn(now)
                 if self._fresh and not self._is_cut_off:
-                    fresh = tuple(self._fresh)
-                    self._fresh.clear()
-                    return partial(self._look, fresh)
+                    return partial(
+                        self._look, self._no_longer_fresh(list(islice(self._fresh, TURN)))
+                    )
                 self._changed.wait(due - now)
 
-    def _look_at_all(self, runs: Collection[RunKey]) -> None:
+    def _turn(self, now: float) -> Callable[[], object]:
+        self._owed = max(0, self._owed - 1)
+        share = min(1.0, TURN / len(self._rota))
+        return partial(self._take_turn, self._no_longer_fresh(self._rota.take(now)), share)
+
+    def _no_longer_fresh(self, runs: list[RunKey]) -> list[RunKey]:
+        for run in runs:
+            self._fresh.pop(run, None)
+        return runs
+
+    def _take_turn(self, runs: list[RunKey], share: float) -> None:
         started = time.monotonic()
         found = self._look(runs)
         with self._changed:
-            self._pace.looked(started, time.monotonic(), found=found)
+            self._pace.looked(started, time.monotonic(), found=found, share=share)
 
-    def _look(self, runs: Collection[RunKey]) -> bool:
+    def _look(self, runs: list[RunKey]) -> bool:
         """Look at some runs, and return whether any has ended."""
-        found = False
         try:
-            for chunk in _chunks(runs):
-                found |= self._look_at(chunk)
+            return self._settle_ended(runs)
         except BackendError as error:
             if not self._is_cut_off:
                 logger.warning("the store cannot be reached; results are awaited on: %s", error)
             self._is_cut_off = True
-        return found
+            return False
 
-    def _look_at(self, runs: list[RunKey]) -> bool:
+    def _settle_ended(self, runs: list[RunKey]) -> bool:
         """Settle what has ended of some runs; raises a transient ``BackendError``."""
         # Who comes after this was read may wait for something later, such as the end of a retry.
         latest = next(self._numbers)
@@ -186,8 +197,15 @@ class Watcher:
     def _ends(self, runs: list[RunKey]) -> list[tuple[RunKey, End]]:
         ids = list(dict.fromkeys(run.instance_id for run in runs))
         headers = dict(zip(ids, self._backend.instances.headers(ids), strict=True))
-        ends = [(run, self._end(run, headers[run.instance_id])) for run in runs]
-        return [(run, end) for run, end in ends if end is not None]
+        ends: list[tuple[RunKey, End]] = []
+        for run in runs:
+            header = headers[run.instance_id]
+            if header is not None and header.state in _LIVE and header.run_id == run.run_id:
+                continue
+            end = self._end(run, header)
+            if end is not None:
+                ends.append((run, end))
+        return ends
 
     def _end(self, run: RunKey, header: Header | None) -> End | None:
         if header is None:
@@ -200,9 +218,3 @@ class Watcher:
             except InstanceNotFoundError as error:
                 return error
         return end
-
-
-def _chunks(runs: Collection[RunKey]) -> Iterator[list[RunKey]]:
-    rest = iter(runs)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk
