@@ -62,22 +62,36 @@ def _timed(name: str, budget: float, run: Callable[[], int]) -> Part:
 def _test() -> int:
     """Call the test command of the README in a process of its own, as a reader would."""
     command = [sys.executable, str(ROOT / "dev.py"), "test"]
-    environment = os.environ | {"SAYIIR_REQUIRE_POSTGRES": "1"}
+    environment = os.environ | {"SAYIIR_REQUIRE_POSTGRES": "1", "SAYIIR_REQUIRE_PGBOUNCER": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def _set_up() -> int:
-    python = developer_python()
-    if _finds_postgres(str(python)):
+    python = str(developer_python())
+    missing = _missing_packages(python)
+    if not missing:
         return 0
     if not _in_ci():
-        print("There is no PostgreSQL here; its tests will fail. Install it, or use 'test'.")
+        print(f"Without {' and '.join(missing)} tests will fail. Install that, or use 'test'.")
         return 1
-    return _install_postgres() or (0 if _finds_postgres(str(python)) else 1)
+    return _install(missing) or (1 if _missing_packages(python) else 0)
 
 
 def _in_ci() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+def _missing_packages(python: str) -> list[str]:
+    """Return what the tests need of the machine and do not find, as Debian names it."""
+    found = {"postgresql": _finds_postgres(python), "pgbouncer": _finds_pgbouncer()}
+    return [package for package, is_here in found.items() if not is_here]
+
+
+def _finds_pgbouncer() -> bool:
+    """Look on PATH and where Debian keeps servers, which PATH may lack."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
+    print(program or "no pgbouncer on PATH or in /usr/sbin")
+    return program is not None
 
 
 def _finds_postgres(python: str) -> bool:
@@ -89,13 +103,13 @@ def _finds_postgres(python: str) -> bool:
     return done.returncode == 0
 
 
-def _install_postgres() -> int:
+def _install(packages: Sequence[str]) -> int:
     if shutil.which("apt-get") is None:
-        print("There is no PostgreSQL here and no apt-get to install it with.")
+        print(f"There is no apt-get to install {' and '.join(packages)} with.")
         return 1
     become = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         command = [*become, "apt-get", "--quiet", *words]
         code = subprocess.run(command, env=environment, check=False).returncode
         if code != 0:

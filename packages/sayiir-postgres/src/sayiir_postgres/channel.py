@@ -36,7 +36,7 @@ class Channel:
             autocommit=True, prepare_threshold=None, **self.address.parameters_for(purpose)
         )
 
-    def error(self, error: psycopg.Error) -> str:
+    def error(self, error: BaseException) -> str:
         """Return what happened and the remedy, without any secret."""
         return str(backend_error(error, server=str(self.address), secrets=self.address.secrets))
 

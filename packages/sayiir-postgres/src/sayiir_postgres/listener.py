@@ -105,7 +105,7 @@ class Listener:
                 try:
                     with closing(Ear(self._channel, self._bell)) as ear:
                         self._listen(ear)
-                except psycopg.Error as error:
+                except (psycopg.Error, OSError) as error:
                     delay = self._complain(self._channel.error(error), self._outage)
                 except _UnheardError as error:
                     delay = self._complain(error.why, error.delays)
@@ -123,11 +123,13 @@ class Listener:
             if not self._stopping.is_set():
                 lost = f"the connection to {self._channel.address} does not answer any more"
                 raise _UnheardError(lost, self._outage)
-        elif not self._stopping.is_set():
-            ear.withdraw()
-            if self._notifier.trouble is not None:
-                raise _UnheardError(self._notifier.trouble, self._outage)
-            raise _UnheardError(self._silence_text, self._silence)
+            return
+        ear.withdraw()
+        if self._stopping.is_set():
+            return
+        if self._notifier.trouble is not None:
+            raise _UnheardError(self._notifier.trouble, self._outage)
+        raise _UnheardError(self._silence_text, self._silence)
 
     def _is_proved(self, ear: Ear) -> bool:
         """Let the notifier say something, and tell whether it was heard in time."""

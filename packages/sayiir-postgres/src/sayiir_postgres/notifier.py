@@ -72,10 +72,10 @@ class Notifier:
         """Send what is due, for at most a second, and close; a later hint starts anew."""
         with self._lock:
             outbox, self._outbox = self._outbox, None
-        if outbox is None or outbox.thread is None:
-            return
-        outbox.stopping.set()
-        outbox.waiting.set()
+            if outbox is None or outbox.thread is None:
+                return
+            outbox.stopping.set()
+            outbox.waiting.set()
         if self.trouble is None:
             outbox.thread.join(_FAREWELL)
 
@@ -130,7 +130,7 @@ class Notifier:
                     speaker.say(proof)
                 if due:
                     speaker.say(self._token, often=True)
-            except psycopg.Error as error:
+            except (psycopg.Error, OSError) as error:
                 speaker.close()
                 self.trouble = self._channel.error(error)
             else:
