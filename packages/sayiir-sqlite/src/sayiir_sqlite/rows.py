@@ -26,6 +26,9 @@ from sayiir_sqlite.connection import Params, Row
 _STEP_BITS: Final = 28
 """A run has at most 2^28 steps, and a file as many runs as fit into the rest of a number."""
 
+# Made once: for options that are not its own ``json.dumps`` makes an encoder for each call.
+_encode_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+
 _CURSOR_STATES: Final = {state.value: state for state in CursorState}
 _INSTANCE_STATES: Final = {state.value: state for state in InstanceState}
 _STEP_STATUSES: Final = {status.value: status for status in StepStatus}
@@ -188,7 +191,7 @@ def write_error(error: ErrorRecord | None) -> str | None:
         "message": sanitize_text(error.message),
         "traceback": _clean(error.traceback),
     }
-    return json.dumps(fields, ensure_ascii=False)
+    return _encode_json(fields)
 
 
 def read_ref(text: str | None) -> Ref | None:
@@ -213,7 +216,7 @@ def write_instant(instant: datetime | None) -> int | None:
 
 def write_labels(labels: dict[str, str]) -> str | None:
     """Return labels as JSON text, None for none."""
-    return json.dumps(labels, ensure_ascii=False) if labels else None
+    return _encode_json(labels) if labels else None
 
 
 def turn_range(prefix: Index) -> tuple[bytes, bytes]:
