@@ -58,6 +58,13 @@ def laws(arguments: Sequence[str]) -> int:
     return _module("pytest", ["tests/laws", "-n", str(_workers()), *chosen], examples)
 
 
+def chaos(arguments: Sequence[str]) -> int:
+    """Break real workers and a real server in turn: chaos [SECONDS, 60 if none is given] [SEED]."""
+    seconds, seed, *chosen = [*arguments, *["60", "1"][len(arguments) :]]
+    settings = {"SAYIIR_CHAOS_SECONDS": seconds, "SAYIIR_CHAOS_SEED": seed}
+    return _module("pytest", ["tests/chaos/test_chaos.py", "-s", *chosen], settings)
+
+
 def bench(arguments: Sequence[str]) -> int:
     """Run the benchmarks against the raw limit."""
     return _run(developer_python(), [str(ROOT / "benchmarks" / "run.py"), *arguments])

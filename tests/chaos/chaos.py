@@ -8,12 +8,13 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 
 import psycopg
-from plans import BodyLog, plans, workflows
 
 from sayiir_postgres import PostgresBackend
 from sayiir_pytest.postgres_server import PostgresServer
@@ -47,9 +48,17 @@ class Chaos:
     """One run over one server; the workers reach it through a proxy."""
 
     def __init__(
-        self, server: PostgresServer, folder: Path, *, seed: int, instances: int, workers: int = 3
+        self,
+        server: PostgresServer,
+        folder: Path,
+        load: ModuleType,
+        *,
+        seed: int,
+        instances: int,
+        workers: int = 3,
     ) -> None:
         self.seed = seed
+        self._load = load
         self.outcome = Outcome(instances=instances)
         self._server = server
         self._random = Random(seed)
@@ -65,7 +74,8 @@ class Chaos:
         )
         self._expected: dict[str, Expected] = {}
         self._signals: list[tuple[float, str, str, Any]] = []
-        self._client = WorkflowClient(PostgresBackend(self._dsn))
+        self._backend = PostgresBackend(self._dsn)
+        self._client = WorkflowClient(self._backend)
 
     def run(self, seconds: float) -> Outcome:
         """Break things for some time, then let everything end; return what was found."""
@@ -84,7 +94,8 @@ class Chaos:
             finally:
                 for worker in self._workers:
                     worker.kill()
-                    worker.wait()
+                    worker.communicate()
+                self._backend.close()
                 self._stderr.close()
         self._count_bodies()
         self._look_at_records()
@@ -95,8 +106,8 @@ class Chaos:
 
     def _submit(self) -> None:
         # The bodies of this process never run.
-        built = workflows(self.seed, BodyLog(self._log))
-        drawn = plans(self.seed)
+        built = self._load.workflows(self.seed, self._load.BodyLog(self._log))
+        drawn = self._load.plans(self.seed)
         for number in range(self.outcome.instances):
             kind = number % len(built)
             instance_id, value = f"c{number}", self._random.randint(0, 99)
@@ -111,7 +122,7 @@ class Chaos:
         began = time.monotonic()
         for share, instance_id, name, payload in self._signals:
             time.sleep(max(0.0, began + share * seconds - time.monotonic()))
-            self._patiently(lambda: self._client.send_signal(instance_id, name, payload))
+            self._patiently(partial(self._client.send_signal, instance_id, name, payload))
 
     def _patiently(self, call: Any) -> Any:
         """Make a call through outages, as a client that knows its server would."""
@@ -155,7 +166,7 @@ class Chaos:
         position = self._random.randrange(len(self._workers))
         victim = self._workers.pop(position)
         victim.kill()
-        victim.wait()
+        victim.communicate()
         self.outcome.kills += 1
         self._employ(position)
 
@@ -188,7 +199,7 @@ class Chaos:
         waiting = set(self._expected)
         while waiting and time.monotonic() < until:
             for instance_id in sorted(waiting):
-                status = self._patiently(lambda: self._client.status(instance_id))
+                status = self._patiently(partial(self._client.status, instance_id))
                 if status.is_completed() or status.is_failed() or status.is_cancelled():
                     waiting.discard(instance_id)
                     self._judge(instance_id, status)

@@ -21,11 +21,9 @@ def main(url: str, seed: str, log: str, worker_id: str, ttl: str) -> None:
     logging.basicConfig(level=logging.WARNING, format=f"{worker_id} %(message)s")
     worker = PooledWorker(worker_id, open_backend(url), claim_ttl=ttl, concurrency=16)
     handle = worker.start(plans.workflows(int(seed), plans.BodyLog(Path(log))))
-    print("ready", flush=True)
     sys.stdin.read()
     handle.shutdown(5)
     handle.join()
-    print(handle.report().counts, flush=True)
 
 
 if __name__ == "__main__":
