@@ -20,6 +20,7 @@ from sayiir_core.snapshot.head import InstanceState
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.postgres_server import PostgresServer
 from sayiir_runtime.runner.lease import keeper_of
+from sayiir_runtime.worker import PooledWorker, WorkerHandle
 from tests.semantics import driving
 from tests.semantics.scope import why_not_pooled
 
@@ -88,7 +89,6 @@ class Store:
         for backend in self.opened:
             keeper_of(backend).close()
             backend.close()
-
 
     def _cancel_what_is_left(self) -> None:
         for state in (InstanceState.RUNNING, InstanceState.PAUSED):
@@ -228,6 +228,23 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
             time.sleep(0.005)
 
     return poll
+
+
+@pytest.fixture
+def start_worker(make_store: Callable[..., Store]) -> Iterator[Callable[..., WorkerHandle]]:
+    """Give a function that starts a worker; what still works is aborted after the test."""
+    handles: list[WorkerHandle] = []
+
+    def start(backend: Backend, *workflows: Any, name: str = "w", **options: Any) -> WorkerHandle:
+        worker = PooledWorker(name, backend, **{"poll_interval": 0.05, **options})
+        handles.append(worker.start(workflows))
+        return handles[-1]
+
+    yield start
+    for handle in handles:
+        handle.abort()
+    for handle in handles:
+        assert handle.join(PATIENCE), f"worker {handle.worker_id} does not end"
 
 
 class Background:

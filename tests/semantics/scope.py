@@ -9,9 +9,14 @@ COROUTINES = "its subject are the coroutines of a runner; for submitting see Asy
 GATE = "its subject is refused before anything is stored"
 INTERRUPTED = "in a worker it is a decision of its own, see test_worker_decisions.py"
 SUBMITTED = "it is about submitting, which does not depend on who works"
+OWN_WORKERS = "it starts its workers itself"
 
-RUNNERS_ONLY: Final[dict[str, str]] = {
+LEFT_OUT: Final[dict[str, str]] = {
     "test_client": SUBMITTED,
+    "test_worker_deaths": OWN_WORKERS,
+    "test_worker_decisions": OWN_WORKERS,
+    "test_worker_retries": OWN_WORKERS,
+    "test_workers": OWN_WORKERS,
     "test_async::test_case_19_a_durable_run_never_blocks_the_loop": COROUTINES,
     "test_async::test_case_19_every_operation_has_an_async_form": COROUTINES,
     "test_async::test_case_19_async_tasks_run_on_the_callers_loop_in_an_async_run": COROUTINES,
@@ -41,4 +46,4 @@ RUNNERS_ONLY: Final[dict[str, str]] = {
 def why_not_pooled(definition: Any) -> str | None:
     """Return why a test is not run through workers, None if it is."""
     module = definition.path.stem
-    return RUNNERS_ONLY.get(module) or RUNNERS_ONLY.get(f"{module}::{definition.originalname}")
+    return LEFT_OUT.get(module) or LEFT_OUT.get(f"{module}::{definition.originalname}")
