@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sayiir_runtime.client.pace import LONGEST, SHORTEST, Pace
+from sayiir_runtime.client.pace import HINTED, LONGEST, SHORTEST, Pace
 
 
 def intervals(pace: Pace, count: int, *, cost: float = 0.0) -> list[float]:
@@ -59,7 +59,7 @@ def test_a_hint_shortens_a_long_pause_but_not_to_nothing() -> None:
     intervals(pace, 12)
     pace.looked(200.0, 200.0, found=False)
 
-    assert SHORTEST == round(pace.soonest - 200.0, 6)
+    assert HINTED == round(pace.soonest - 200.0, 6)
     assert LONGEST == round(pace.due - 200.0, 6)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+HINTED: Final = 0.002
 SHORTEST: Final = 0.01
 LONGEST: Final = 0.5
 _GROWTH: Final = 1.5
@@ -44,7 +45,7 @@ class Pace:
     @property
     def soonest(self) -> float:
         """Return when the next look may be made at a hint."""
-        return self._after(SHORTEST)
+        return self._after(HINTED)
 
     def _after(self, interval: float) -> float:
         return self._ended + max(interval * self._share, self._cost * _REST)
