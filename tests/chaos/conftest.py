@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -44,3 +45,19 @@ def chaos() -> ModuleType:
 def plans() -> ModuleType:
     """Give the workflows of the chaos runs."""
     return load("plans")
+
+
+@pytest.fixture
+def team() -> ModuleType:
+    """Give the module that starts worker processes."""
+    return load("team")
+
+
+@pytest.fixture
+def flows() -> ModuleType:
+    """Give the workflows that they serve, imported as they import it."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        return importlib.import_module("flows")
+    finally:
+        sys.path.remove(str(FOLDER))

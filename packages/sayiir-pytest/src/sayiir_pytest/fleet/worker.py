@@ -243,6 +243,8 @@ class VirtualWorker:
         for is_async in (False, True):
             while (held := self.desk.take(is_async)) is not None:
                 self._begin(held)
+        if self.desk.can_commit():
+            self._commits.wake()
 
     def _begin(self, held: Held) -> None:
         attempt = held.begin(MISSING, self._now)

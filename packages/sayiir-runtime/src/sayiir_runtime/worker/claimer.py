@@ -204,10 +204,10 @@ class Claimer:
                 yield partial(self._backend.claims.release, leases)
             except BaseException:
                 # The reconciliation gives back what is not known here.
-                self._desk.is_unclear = True
+                self._desk.gate.is_unclear = True
                 raise
         age = self._desk.monotonic() - self._reconciled
-        if self._desk.is_unclear or age > self._keeper.ttl.total_seconds():
+        if self._desk.gate.is_unclear or age > self._keeper.ttl.total_seconds():
             yield from self._reconcile()
 
     def _reconcile(self) -> Script[None]:
@@ -215,16 +215,16 @@ class Claimer:
 
         No answer is outstanding meanwhile: claims come from here, and the desk lets no batch go.
         """
-        leases = self._desk.begin_reconciling()
-        if leases is None:
+        if not self._desk.gate.begin_reconciling():
             return
+        leases = self._desk.leases()
         try:
             session: SessionId = yield self._keeper.session
             yield partial(self._backend.sessions.reconcile, session, leases)
         except BaseException:
-            self._desk.is_unclear = True
+            self._desk.gate.is_unclear = True
             raise
         finally:
-            self._desk.end_reconciling()
+            self._desk.gate.end_reconciling()
             self._settled()
         self._reconciled = self._desk.monotonic()

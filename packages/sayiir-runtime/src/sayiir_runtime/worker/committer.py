@@ -86,11 +86,11 @@ class Committer:
 
     def turn(self) -> Script[float]:
         """Send one batch; return how long to wait if nobody wakes this, in seconds."""
-        if not self._desk.begin_commit():
+        if not self._desk.gate.begin_commit():
             return IDLE
         batch = self._next()
         if not batch:
-            self._desk.end_commit()
+            self._desk.gate.end_commit()
             return IDLE
         checkpoints = [held.checkpoint for held in batch if held.checkpoint is not None]
         try:
@@ -106,7 +106,7 @@ class Committer:
             self._outage.over()
             self._desk.counts.commits += 1
             self._desk.answered(batch, answers)
-            self._desk.end_commit()
+            self._desk.gate.end_commit()
             self._look_for_end(batch, answers)
             self._after()
         return 0.0
@@ -119,7 +119,7 @@ class Committer:
         return self._desk.batch()
 
     def _set_apart(self, batch: list[Held], error: Exception) -> None:
-        self._desk.end_commit()
+        self._desk.gate.end_commit()
         if len(batch) > 1:
             self._unsent.extend([held] for held in batch)
             return

@@ -131,6 +131,8 @@ class Crew:
         while not self._is_closed:
             held = self._desk.take(is_async=False)
             if held is None:
+                if self._desk.can_commit():
+                    self._on_end()
                 self._rest()
                 continue
             if not self._is_calling and self._desk.waiting(is_async=False):

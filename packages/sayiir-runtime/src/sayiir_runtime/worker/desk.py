@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sayiir_core.engine.advance import advance
-from sayiir_core.engine.outcome import Failed, Succeeded
+from sayiir_core.engine.outcome import Failed, Started, Succeeded
 from sayiir_core.errors import RefusedRowError
 from sayiir_core.snapshot.answer import Answer, Claim, Lost, Refused
 from sayiir_core.snapshot.effect import Lease
@@ -29,6 +29,7 @@ from sayiir_runtime.runner.describe import describe
 from sayiir_runtime.runner.input import Carry
 from sayiir_runtime.worker.counts import Counts
 from sayiir_runtime.worker.deadlines import Deadlines
+from sayiir_runtime.worker.gate import Gate
 from sayiir_runtime.worker.held import Held, Phase, Place
 from sayiir_runtime.worker.pace import Pace
 from sayiir_runtime.worker.ready import Ready
@@ -67,15 +68,15 @@ class Desk:
         self.monotonic: Final = monotonic
         self.reserve_seconds: Final = reserve_seconds
         self.is_draining = False
-        self.is_unclear = False
-        self._is_committing = False
-        self._is_reconciling = False
+        self.gate: Final = Gate()
         self._pace = Pace(concurrency)
         self._sticky = Stickiness(serving, aging_interval, clock)
         self._lock = threading.Lock()
         self._held: dict[Place, Held] = {}
         self._ready = Ready()
         self._running = 0
+        # Those whose Start is being stored: each has its slot already.
+        self._marking: set[Held] = set()
         self._ended: deque[Held] = deque()
         self._deadlines = Deadlines()
         self._returned: list[Lease] = []
@@ -117,8 +118,12 @@ class Desk:
     def _queue(self, held: Held) -> None:
         """Put a held cursor where it belongs: to be run, or to be committed without a body."""
         held.attempt = held.checkpoint = None
+        self._marking.discard(held)
+        if not held.is_suspect:
+            self._ready.free(held)
         outcome = held.outcome = outcome_without_body(held.program, held.claim)
-        if outcome is not None:
+        held.is_unmarked = type(outcome) is Started
+        if outcome is not None and not held.is_unmarked:
             held.phase = Phase.ENDED
             self._ended.append(held)
             return
@@ -135,23 +140,32 @@ class Desk:
     def take(self, is_async: bool) -> Held | None:
         """Return the next cursor whose body shall run now, None if there is none or no room."""
         with self._lock:
-            if self._running >= self.concurrency:
-                return None
             latest = self.monotonic() - self.reserve_seconds
-            while (held := self._ready.take(is_async)) is not None:
-                # What stood here too long may be in other hands already.
-                if held.waiting_since > latest:
+            while self._has_room() and (held := self._ready.take(is_async)) is not None:
+                if held.waiting_since <= latest:
+                    # What stood here too long may be in other hands already.
+                    self._put_back(held)
+                elif held.is_unmarked:
+                    self._mark(held)
+                else:
                     held.phase = Phase.RUNNING
                     self._running += 1
                     self.counts.started += 1
                     return held
-                self._ready.ended(held)
-                self._put_back(held)
             return None
+
+    def _has_room(self) -> bool:
+        return self._running + len(self._marking) < self.concurrency
+
+    def _mark(self, held: Held) -> None:
+        """Let its Start be stored first; not earlier, or it is charged for what runs before it."""
+        self._marking.add(held)
+        held.phase = Phase.ENDED
+        self._ended.append(held)
 
     def waiting(self, is_async: bool) -> int:
         """Return how many bodies could start now if there were room."""
-        return 0 if self._running >= self.concurrency else self._ready.waiting(is_async)
+        return self._ready.waiting(is_async) if self._has_room() else 0
 
     def started(self, held: Held) -> bool:
         """Note that the attempt of a cursor is about to be called; False if it was given up."""
@@ -179,15 +193,11 @@ class Desk:
 
     def _end(self, held: Held) -> None:
         assert held.attempt is not None
-        self._leave_running(held)
+        self._running -= 1
         held.outcome = held.attempt.outcome
         held.phase = Phase.ENDED
         self._ended.append(held)
         self._pace.note(1)
-
-    def _leave_running(self, held: Held) -> None:
-        self._running -= 1
-        self._ready.ended(held)
 
     def unfit(self, held: Held) -> None:
         """Give back a cursor whose input could not be read just now."""
@@ -255,17 +265,7 @@ class Desk:
 
     def can_commit(self) -> bool:
         """Tell whether there is something to commit."""
-        return bool(self._ended) and not self._is_reconciling
-
-    def begin_commit(self) -> bool:
-        """Note that an answer will be awaited; False while what is held is reconciled."""
-        with self._lock:
-            self._is_committing = not self._is_reconciling
-            return self._is_committing
-
-    def end_commit(self) -> None:
-        """Note that none is awaited any more."""
-        self._is_committing = False
+        return bool(self._ended) and not self.gate.is_reconciling
 
     def answered(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
         """Go on with what the store has answered."""
@@ -289,7 +289,7 @@ class Desk:
         self.counts.note(held, answer)
         if answer.replayed:
             # With the first answer it was lost what the store did beyond this cursor.
-            self.is_unclear = True
+            self.gate.is_unclear = True
             self._drop(held)
         elif answer.held or not follow(held.claim.cursor, checkpoint, now):
             self._drop(held)
@@ -342,19 +342,6 @@ class Desk:
         with self._lock:
             return not self._held and not self._returned
 
-    def begin_reconciling(self) -> list[Lease] | None:
-        """Return what the worker holds, and let no batch go; None while an answer is awaited."""
-        with self._lock:
-            if self._is_committing:
-                return None
-            self._is_reconciling = True
-            self.is_unclear = False
-            return [held.claim.lease for held in self._held.values()]
-
-    def end_reconciling(self) -> None:
-        """Let batches go again."""
-        self._is_reconciling = False
-
     def leases(self) -> list[Lease]:
         """Return what the worker knows that it holds."""
         with self._lock:
@@ -392,9 +379,11 @@ class Desk:
 
     def _drop(self, held: Held) -> None:
         if held.phase is Phase.RUNNING:
-            self._leave_running(held)
+            self._running -= 1
             if held.attempt is not None:
                 held.attempt.is_set = True
         held.phase = Phase.GONE
+        self._marking.discard(held)
+        self._ready.free(held)
         if self._held.get(held.place) is held:
             del self._held[held.place]

@@ -37,9 +37,10 @@ class Held:
     """One held cursor.
 
     ``rank`` is its place in the order of the queue when it was claimed, moved by the priorities
-    of the tasks since; ``priority`` is the one that it stands for. ``since`` and ``steps`` tell how long, on the monotonic clock, and for how
-    many commits it was kept without going back to the queue. ``waiting_since`` is when it became
-    ready here.
+    of the tasks since; ``priority`` is the one that it stands for. ``since`` and ``steps`` tell how
+    long, on the monotonic clock, and for how many commits it was kept without going back to the
+    queue. ``waiting_since`` is when it became ready here. ``is_unmarked``: before its body starts,
+    that must be stored.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Held:
         "carry",
         "checkpoint",
         "claim",
+        "is_unmarked",
         "outcome",
         "phase",
         "place",
@@ -67,6 +69,7 @@ class Held:
         self.priority = claim.cursor.priority
         self.since = self.waiting_since = since
         self.steps = 0
+        self.is_unmarked = False
         self.phase = Phase.READY
         self.carry: Carry | None = None
         self.body: TaskBody | None = None

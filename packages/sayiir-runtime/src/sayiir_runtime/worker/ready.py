@@ -32,7 +32,9 @@ class Ready:
     def put(self, held: Held) -> None:
         """Take in a ready cursor; its body is known."""
         assert held.body is not None
-        if held.is_suspect:
+        if held is self._suspect:
+            self._suspects.appendleft(held)
+        elif held.is_suspect:
             self._suspects.append(held)
         else:
             is_async = held.body.is_async
@@ -41,12 +43,10 @@ class Ready:
 
     def take(self, is_async: bool) -> Held | None:
         """Return the next one, None if nothing may start."""
-        if self._suspect is None and self._suspects:
-            held = self._suspects[0]
-            assert held.body is not None
-            if held.body.is_async is is_async:
-                self._suspect = self._suspects.popleft()
-                return held
+        suspect = self._next_suspect(is_async)
+        if suspect is not None:
+            self._suspect = self._suspects.popleft()
+            return suspect
         queue = self._queues[is_async]
         while queue:
             held = heappop(queue)[2]
@@ -57,11 +57,22 @@ class Ready:
 
     def waiting(self, is_async: bool) -> int:
         """Return how many could start."""
-        is_suspect_next = self._suspect is None and bool(self._suspects)
-        return self._counts[is_async] + is_suspect_next
+        return self._counts[is_async] + (self._next_suspect(is_async) is not None)
 
-    def ended(self, held: Held) -> None:
-        """Note that a body runs no more."""
+    def _next_suspect(self, is_async: bool) -> Held | None:
+        if not self._suspects:
+            return None
+        held = self._suspects[0]
+        assert held.body is not None
+        is_its_turn = self._suspect is None or self._suspect is held
+        return held if is_its_turn and held.body.is_async is is_async else None
+
+    def free(self, held: Held) -> None:
+        """Let the next suspect have its turn, if this one had it.
+
+        That is when what it did is stored, or when it is here no longer: not when its body ends, as
+        its death could still be charged to it until then.
+        """
         if self._suspect is held:
             self._suspect = None
 
