@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from sayiir_core.authoring import (
     LoopResult,
-    TaskContext,
     TaskMetadata,
     Workflow,
     get_task_context,
@@ -135,15 +134,16 @@ class PlainDriver:
     def call(self, claim: Claim, node: TaskNode) -> Outcome:
         """Run a body under its context."""
         cursor = claim.cursor
-        context = TaskContext(
-            program=self.workflow,
-            metadata=TaskMetadata(),
-            node=node,
-            lease=claim.lease,
-            turns=cursor.turns,
-            attempt=cursor.attempt - cursor.fresh_from + 1,
+        facts = (
+            self.workflow,
+            TaskMetadata(),
+            node,
+            claim.lease,
+            cursor.turns,
+            cursor.attempt - cursor.fresh_from + 1,
+            None,
         )
-        token = set_task_context(context)
+        token = set_task_context(facts)
         try:
             result = self.workflow.function(node.ordinal)(self.value(cursor.input))
             if inspect.iscoroutine(result):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sayiir_core.authoring import Flow
 from sayiir_core.ports.ownership import Busy
+from sayiir_pytest.clock import VirtualClock
 from sayiir_runtime.api import run_durable_workflow
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.runner.checkpointing import CheckpointingRunner
@@ -113,3 +114,37 @@ def test_calls_without_a_backend_share_one_thread() -> None:
         run_durable_workflow(workflow, f"run-{number}", number)
 
     assert threading.active_count() <= before + 1
+
+
+def test_a_lease_that_runs_out_is_looked_at_just_then_not_at_the_next_heartbeat(
+    tmp_path: Path,
+) -> None:
+    """Leases of 30 s and a heartbeat every 13 s: what died after a beat is not left for 13 more."""
+    from sayiir_sqlite import SQLiteBackend
+
+    clock, ttl = VirtualClock(), timedelta(seconds=30)
+    backend = SQLiteBackend(tmp_path / "dead.db", clock=clock)
+    keeper, other = (SessionKeeper(backend, ttl=ttl, heartbeat=None) for _ in range(2))
+    session, dying = keeper.session(), other.session()
+    renewed = silent_from = clock.now() + timedelta(seconds=100)
+
+    class Stop(threading.Event):
+        """Waiting moves the clock; the other session renews for a while; its end stops it."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            nonlocal renewed
+            assert timeout is not None
+            if dying not in [view.session_id for view in backend.sessions.live()]:
+                return True
+            clock.advance(timeout)
+            if clock.now() < silent_from:
+                backend.sessions.renew(dying)
+                renewed = clock.now()
+            assert clock.now() < silent_from + 3 * ttl
+            return False
+
+    keeper._keep(session, timedelta(seconds=13), Stop())
+
+    assert ttl < clock.now() - renewed < ttl + timedelta(seconds=0.1)
+    keeper.close()
+    backend.close()

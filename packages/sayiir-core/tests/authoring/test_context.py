@@ -19,23 +19,22 @@ from sayiir_core.authoring import (
 )
 
 
-def make(*, turns=(), attempt=1, cancel=None, metadata=None, run="run-1"):
-    """Return a context of a task with every option."""
+def facts(*, turns=(), attempt=1, cancel=None, metadata=None, run="run-1"):
+    """Return the facts of a task with every option."""
 
     @task("charge", timeout="2s", retries=1, tags=["io"], description="why", version="7")
     def fn(value):
         return value
 
     node = Flow("order").then(fn).build().definition.task(0)
-    return TaskContext(
-        program=SimpleNamespace(workflow_id="order", metadata=metadata),
-        metadata=TaskMetadata.from_node(node),
-        node=node,
-        lease=SimpleNamespace(instance_id="order-1", run_id=run),
-        turns=turns,
-        attempt=attempt,
-        cancel=cancel,
-    )
+    program = SimpleNamespace(workflow_id="order", metadata=metadata)
+    lease = SimpleNamespace(instance_id="order-1", run_id=run)
+    return (program, TaskMetadata.from_node(node), node, lease, turns, attempt, cancel)
+
+
+def make(**options):
+    """Return a context of a task with every option."""
+    return TaskContext(*facts(**options))
 
 
 def test_there_is_no_context_outside_a_task():
@@ -88,25 +87,29 @@ def test_the_idempotency_key_is_of_the_step_and_not_of_the_attempt():
 
 def test_the_context_reaches_child_coroutines_and_stays_in_its_thread():
     """SEMANTICS 20: what a task awaits sees its context, another thread does not."""
-    context = make()
+    here = facts(attempt=7)
     seen = []
 
+    def look():
+        context = get_task_context()
+        seen.append(None if context is None else context.attempt)
+
     async def child():
-        seen.append(get_task_context())
+        look()
 
     async def body():
-        token = set_task_context(context)
+        token = set_task_context(here)
         await asyncio.gather(child(), asyncio.create_task(child()))
         reset_task_context(token)
-        seen.append(get_task_context())
+        look()
 
     asyncio.run(body())
-    token = set_task_context(context)
+    token = set_task_context(here)
     # Free-threaded builds hand the context on to new threads; an empty one shows the default.
-    look = partial(contextvars.Context().run, lambda: seen.append(get_task_context()))
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=partial(contextvars.Context().run, look))
     thread.start()
     thread.join()
+    look()
     reset_task_context(token)
 
-    assert seen == [context, context, None, None]
+    assert seen == [7, 7, None, None, 7]

@@ -13,13 +13,15 @@ nulls. So a column of nothing but nulls is sent as an empty array.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+
+T = TypeVar("T", str, bytes)
 
 
 class Packed(bytes):
@@ -71,16 +73,12 @@ def bools(values: Sequence[bool]) -> Packed:
 
 def texts(values: Sequence[str | None]) -> Packed:
     """Return a ``text[]``; ``UnicodeEncodeError`` for lone surrogates."""
-    nulls = values.count(None)
-    if nulls == len(values):
-        return _empty(_TEXT)
-    return _variable(_TEXT, nulls, [None if value is None else value.encode() for value in values])
+    return _variable(_TEXT, values, str.encode)
 
 
 def byteas(values: Sequence[bytes | None]) -> Packed:
     """Return a ``bytea[]``."""
-    nulls = values.count(None)
-    return _empty(_BYTEA) if nulls == len(values) else _variable(_BYTEA, nulls, values)
+    return _variable(_BYTEA, values, bytes)
 
 
 def instants(values: Sequence[datetime | None]) -> Packed:
@@ -106,11 +104,20 @@ def _fixed(oid: int, code: str, size: int, values: Sequence[int]) -> Packed:
     return Packed(_head(oid, 0, count) + struct.pack(">" + f"i{code}" * count, *flat))
 
 
-def _variable(oid: int, nulls: int, values: Sequence[bytes | None]) -> Packed:
-    parts: list[bytes] = [b""] * (2 * len(values))
-    parts[0::2] = [_NULL if value is None else _SIZE(len(value)) for value in values]
-    parts[1::2] = [value or b"" for value in values]
-    return Packed(_head(oid, nulls, len(values)) + b"".join(parts))
+def _variable(oid: int, values: Sequence[T | None], encode: Callable[[T], bytes]) -> Packed:
+    count = len(values)
+    first = values[0] if count else None
+    # Many a column says the same of every row.
+    if values.count(first) == count:
+        if first is None:
+            return _empty(oid)
+        data = encode(first)
+        return Packed(_head(oid, 0, count) + (_SIZE(len(data)) + data) * count)
+    encoded = [None if value is None else encode(value) for value in values]
+    parts: list[bytes] = [b""] * (2 * count)
+    parts[0::2] = [_NULL if data is None else _SIZE(len(data)) for data in encoded]
+    parts[1::2] = [data or b"" for data in encoded]
+    return Packed(_head(oid, values.count(None), count) + b"".join(parts))
 
 
 def _head(oid: int, nulls: int, count: int) -> bytes:

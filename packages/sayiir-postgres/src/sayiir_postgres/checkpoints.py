@@ -38,13 +38,13 @@ class PostgresCheckpoints:
         if len(batch) == 1 and self._moved(batch[0]):
             return [COMMITTED]
         answers: dict[int, Answer] = {}
-        good: list[Numbered] = []
+        good: list[tuple[Numbered, int]] = []
         for numbered in enumerate(batch):
-            problem = self._problem(numbered[1])
-            if problem is None:
-                good.append(numbered)
+            size = _size(numbered[1])
+            if size <= self._max_payload_bytes:
+                good.append((numbered, size))
             else:
-                answers[numbered[0]] = Refused(problem)
+                answers[numbered[0]] = Refused(self._problem(numbered[1], size))
         for portion in _portions(good):
             fast, slow = split(portion)
             self._commit_fast(fast, answers)
@@ -55,7 +55,7 @@ class PostgresCheckpoints:
     def _moved(self, checkpoint: Checkpoint) -> bool:
         return (
             is_kept_move(checkpoint)
-            and self._problem(checkpoint) is None
+            and _size(checkpoint) <= self._max_payload_bytes
             and move_one(self._database, checkpoint)
         )
 
@@ -95,11 +95,7 @@ class PostgresCheckpoints:
 
         return self._database.run(work, patience=STUBBORN)
 
-    def _problem(self, checkpoint: Checkpoint) -> str | None:
-        """Return why a checkpoint is refused for its size, None if it is not."""
-        size = _size(checkpoint)
-        if size <= self._max_payload_bytes:
-            return None
+    def _problem(self, checkpoint: Checkpoint, size: int) -> str:
         return (
             f"an output of instance {checkpoint.lease.instance_id!r} has {size} bytes, more than "
             f"max_payload_bytes={self._max_payload_bytes}; store it elsewhere and pass its name, "
@@ -113,12 +109,11 @@ def _halves(part: list[T]) -> list[list[T]]:
     return [part[middle:], part[:middle]]
 
 
-def _portions(batch: list[Numbered]) -> Iterator[list[Numbered]]:
+def _portions(batch: Sequence[tuple[Numbered, int]]) -> Iterator[list[Numbered]]:
     """Divide a batch, in order, so that no statement grows without bound."""
     portion: list[Numbered] = []
     weight = 0
-    for numbered in batch:
-        size = _size(numbered[1])
+    for numbered, size in batch:
         if portion and (weight + size > _PORTION_BYTES or len(portion) == _PORTION_COUNT):
             yield portion
             portion, weight = [], 0
@@ -129,8 +124,8 @@ def _portions(batch: list[Numbered]) -> Iterator[list[Numbered]]:
 
 
 def _size(checkpoint: Checkpoint) -> int:
-    return sum(
-        len(effect.step.output)
-        for effect in checkpoint.effects
-        if type(effect) is Record and effect.step.output is not None
-    )
+    size = 0
+    for effect in checkpoint.effects:
+        if type(effect) is Record and effect.step.output is not None:
+            size += len(effect.step.output)
+    return size

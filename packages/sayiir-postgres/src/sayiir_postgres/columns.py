@@ -76,8 +76,7 @@ def _guards(batch: Sequence[Plain], parents: Parents) -> dict[str, Any]:
             [pack_index(lease.index) for lease in leases]
             + [pack_index(index) for _, _, index in parents]
         ),
-        "session": texts([lease.session for lease in leases]),
-        "sessions": texts(sorted({lease.session for lease in leases})),
+        "session": leases[0].session,
         "fence": bigints([lease.fence for lease in leases]),
         "seq": bigints([it.numbered[1].seq for it in batch]),
         "keep": bools([it.numbered[1].keep and type(it.last) is not Sleep for it in batch]),
@@ -155,7 +154,7 @@ def _steps(batch: Sequence[Plain]) -> dict[str, Any]:
         "finished_at": instants([it.finished_at for it in records]),
         "source": texts([_text(it.source) for it in records]),
         "output": byteas([it.output for it in records]),
-        **_errors([it.error for it in records]),
+        **_errors(records),
     }
 
 
@@ -163,9 +162,16 @@ def _text(ref: Ref | None) -> str | None:
     return None if ref is None else encode_ref(ref)
 
 
-def _errors(errors: Sequence[ErrorRecord | None]) -> dict[str, Packed]:
-    columns = error_columns(errors)
-    return {name: texts(column) for name, column in columns.items()}
+def _errors(records: Sequence[StepRecord]) -> dict[str, Packed]:
+    """Return the errors that there are, and for each record the number of its own, or 0."""
+    errors: list[ErrorRecord | None] = []
+    numbers: list[int] = []
+    for record in records:
+        if record.error is not None:
+            errors.append(record.error)
+        numbers.append(0 if record.error is None else len(errors))
+    columns = {name: texts(column) for name, column in error_columns(errors).items()}
+    return {"error": ints(numbers if errors else ()), **columns}
 
 
 def move_parameters(checkpoint: Checkpoint) -> dict[str, Any]:

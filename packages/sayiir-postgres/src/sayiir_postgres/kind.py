@@ -113,8 +113,8 @@ def is_kept_move(checkpoint: Checkpoint) -> bool:
 def split(batch: Sequence[Numbered]) -> tuple[list[Plain], list[Numbered]]:
     """Divide a batch into what one statement can write and the slow rest, each in order.
 
-    The statement writes no cursor twice. The records of a run keep the order of the batch, so all
-    checkpoints of a run go the same way.
+    The statement is for one session and writes no cursor twice. The records of a run keep the order
+    of the batch, so all checkpoints of a run go the same way.
     """
     parts = [plain(numbered) for numbered in batch]
     slow_runs = _slow_runs(batch, parts)
@@ -129,13 +129,14 @@ def split(batch: Sequence[Numbered]) -> tuple[list[Plain], list[Numbered]]:
 
 
 def _slow_runs(batch: Sequence[Numbered], parts: Sequence[Plain | None]) -> set[RunId]:
+    session = batch[0][1].lease.session if batch else None
     slow: set[RunId] = set()
     places: set[_Place] = set()
     counts: dict[RunId, int] = {}
     for (_, checkpoint), part in zip(batch, parts, strict=True):
         lease = checkpoint.lease
         place = (lease.run_id, lease.scope, lease.index)
-        if part is None or place in places:
+        if part is None or place in places or lease.session != session:
             slow.add(lease.run_id)
         places.add(place)
         counts[lease.run_id] = counts.get(lease.run_id, 0) + 1

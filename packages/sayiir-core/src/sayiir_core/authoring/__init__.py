@@ -1,6 +1,7 @@
 """Authoring: how people write workflows."""
 
 from sayiir_core.authoring.context import (
+    ContextFacts,
     TaskContext,
     TaskMetadata,
     get_task_context,
@@ -17,6 +18,7 @@ from sayiir_core.authoring.task import task
 from sayiir_core.authoring.workflow import Workflow
 
 __all__ = [
+    "ContextFacts",
     "Flow",
     "ForkBuilder",
     "LoopResult",

@@ -86,8 +86,8 @@ class TaskMetadata:
 class TaskContext:
     """One attempt at one task, as seen from inside.
 
-    ``attempt`` counts from 1 and starts again after a ``retry``. One is made per step, so whatever
-    is derived is computed when it is asked for.
+    ``attempt`` counts from 1 and starts again after a ``retry``. Whatever is derived is computed
+    when it is asked for.
     """
 
     __slots__ = ("_cancel", "_node", "_run", "_turns", "_workflow", "attempt", "metadata")
@@ -160,16 +160,25 @@ class TaskContext:
         )
 
 
-_current: Final[ContextVar[TaskContext | None]] = ContextVar("sayiir_task_context", default=None)
+ContextFacts = tuple[
+    RunningWorkflow, TaskMetadata, TaskNode, RunIdentity, Index, int, Cancellation | None
+]
+"""What a ``TaskContext`` is made of, in the order of its parameters.
+
+Every step has these; hardly any task asks for the context, which is made only then.
+"""
+
+_current: Final[ContextVar[ContextFacts | None]] = ContextVar("sayiir_task_context", default=None)
 
 
 def get_task_context() -> TaskContext | None:
     """Return the context of the task that runs here, None outside of tasks."""
-    return _current.get()
+    facts = _current.get()
+    return None if facts is None else TaskContext(*facts)
 
 
-set_task_context: Final[Callable[[TaskContext | None], Token[TaskContext | None]]] = _current.set
-"""Make a context the current one; for drivers. The token undoes it."""
+set_task_context: Final[Callable[[ContextFacts | None], Token[ContextFacts | None]]] = _current.set
+"""Make these the facts of the current context; for drivers. The token undoes it."""
 
-reset_task_context: Final[Callable[[Token[TaskContext | None]], None]] = _current.reset
+reset_task_context: Final[Callable[[Token[ContextFacts | None]], None]] = _current.reset
 """Undo a ``set_task_context`` of the same thread or coroutine."""

@@ -14,7 +14,8 @@ from sayiir_core.snapshot.step import ErrorRecord
 from sayiir_core.workflow.definition import DefinitionIdentity
 
 
-@dataclass(slots=True, kw_only=True)
+# Open to positional arguments, like what is made per step: every run pays for keywords.
+@dataclass(slots=True)
 class NewInstance:
     """A run to create; its one cursor starts ready at ``node`` of the root scope.
 

@@ -137,7 +137,8 @@ class Cursor:
         return self.avoid == session and self.avoid_until is not None and now < self.avoid_until
 
 
-@dataclass(slots=True, kw_only=True)
+# Open to positional arguments, because every run pays for keywords.
+@dataclass(slots=True)
 class Header:
     """What is known of a run as a whole.
 
@@ -149,6 +150,7 @@ class Header:
     run_id: RunId
     identity: DefinitionIdentity
     policy_fingerprint: str
+    created_at: datetime
     state: InstanceState = InstanceState.RUNNING
     owner: SessionId | None = None
     error: ErrorRecord | None = None
@@ -157,7 +159,6 @@ class Header:
     output: Ref | None = None
     labels: dict[str, str] = field(default_factory=dict[str, str])
     trace_parent: str | None = None
-    created_at: datetime
     finished_at: datetime | None = None
     ended_by: tuple[int, int] | None = None
 
@@ -168,6 +169,7 @@ class Header:
         new.run_id = self.run_id
         new.identity = self.identity
         new.policy_fingerprint = self.policy_fingerprint
+        new.created_at = self.created_at
         new.state = self.state
         new.owner = self.owner
         new.error = self.error
@@ -176,7 +178,6 @@ class Header:
         new.output = self.output
         new.labels = dict(self.labels)
         new.trace_parent = self.trace_parent
-        new.created_at = self.created_at
         new.finished_at = self.finished_at
         new.ended_by = self.ended_by
         return new

@@ -1,10 +1,10 @@
--- One row per checkpoint, all on different cursors. Its kind is 1 start, 2 move (or sleep, if it
--- says until when), 3 fork, 4 retry, 5 arrive or 6 finish. Behind them stands a row of kind 0 per
--- parent at which branches arrive, so that it is locked in its turn.
+-- One row per checkpoint, all of one session and on different cursors. Its kind is 1 start, 2 move
+-- (or sleep, if it says until when), 3 fork, 4 retry, 5 arrive or 6 finish. Behind them stands a
+-- row of kind 0 per parent at which branches arrive, so that it is locked in its turn. Children and
+-- errors, which few rows have, are numbered in arrays of their own.
 WITH alive AS (
     SELECT session_id FROM {schema}.sessions
-    WHERE session_id = ANY(%(sessions)b::text[]) AND state = 'live'
-    ORDER BY session_id
+    WHERE session_id = %(session)s AND state = 'live'
     FOR KEY SHARE
 ), latched AS (
     SELECT i.run FROM {schema}.instances AS i
@@ -14,29 +14,24 @@ WITH alive AS (
 ), locked AS (
     SELECT b.*, c.ctid AS place, c.definition
     FROM unnest(
-        %(kind)b::int[], %(run)s::uuid[], %(scope)b::int[], %(idx)b::bytea[],
-        %(session)b::text[], %(fence)b::bigint[], %(seq)b::bigint[], %(keep)b::bool[],
-        %(node)b::int[], %(turns)b::bytea[], %(input)b::text[], %(tags)b::text[],
-        %(priority)b::int[], %(at)b::timestamptz[], %(first_child)b::int[],
-        %(last_child)b::int[], %(parent)b::int[], %(parent_scope)b::int[],
+        %(kind)b::int[], %(run)s::uuid[], %(scope)b::int[], %(idx)b::bytea[], %(fence)b::bigint[],
+        %(seq)b::bigint[], %(keep)b::bool[], %(node)b::int[], %(turns)b::bytea[],
+        %(input)b::text[], %(tags)b::text[], %(priority)b::int[], %(at)b::timestamptz[],
+        %(first_child)b::int[], %(last_child)b::int[], %(parent)b::int[], %(parent_scope)b::int[],
         %(parent_idx)b::bytea[], %(step_node)b::int[], %(step_turns)b::bytea[],
         %(attempt)b::int[], %(status)b::text[], %(verdict)b::text[],
         %(started_at)b::timestamptz[], %(finished_at)b::timestamptz[], %(source)b::text[],
-        %(error_path)b::text[], %(error_type)b::text[], %(error_message)b::text[],
-        %(error_traceback)b::text[], %(output)b::bytea[]
+        %(error)b::int[], %(output)b::bytea[]
     ) WITH ORDINALITY AS b (
-        kind, run, scope, idx, session, fence, seq, keep, node, turns, input, tags, priority, at,
+        kind, run, scope, idx, fence, seq, keep, node, turns, input, tags, priority, at,
         first_child, last_child, parent, parent_scope, parent_idx, step_node, step_turns, attempt,
-        status, verdict, started_at, finished_at, source, error_path, error_type, error_message,
-        error_traceback, output, position
+        status, verdict, started_at, finished_at, source, error, output, position
     )
     JOIN {schema}.cursors AS c ON c.run = b.run AND c.scope = b.scope AND c.idx = b.idx
-    WHERE (SELECT count(*) FROM latched) >= 0 AND (
+    WHERE (SELECT count(*) FROM latched) >= 0 AND EXISTS (SELECT FROM alive) AND (
         b.kind = 0 OR (
-            b.session = ANY(ARRAY(SELECT session_id FROM alive))
-            AND c.session IS NOT DISTINCT FROM b.session
-            AND c.fence = b.fence AND c.seq = b.seq AND NOT c.held
-            AND (b.kind <> 3 OR c.owner IS NULL)
+            c.session IS NOT DISTINCT FROM %(session)s AND c.fence = b.fence AND c.seq = b.seq
+            AND NOT c.held AND (b.kind <> 3 OR c.owner IS NULL)
         )
     )
     ORDER BY c.run, c.scope, c.idx
@@ -49,7 +44,7 @@ WITH alive AS (
     FROM locked AS k
     CROSS JOIN moment AS m
     WHERE k.kind = 1 AND c.ctid = k.place
-    RETURNING k.*
+    RETURNING k.position
 ), moved AS (
     UPDATE {schema}.cursors AS c
     SET seq = c.seq + 1, node = k.node, turns = k.turns, input = k.input, tags = k.tags,
@@ -67,7 +62,7 @@ WITH alive AS (
     FROM locked AS k
     CROSS JOIN moment AS m
     WHERE k.kind = 2 AND c.ctid = k.place
-    RETURNING k.*
+    RETURNING {record_columns}
 ), forked AS (
     UPDATE {schema}.cursors AS c
     SET seq = c.seq + 1, node = k.node, turns = k.turns, input = k.input, tags = k.tags,
@@ -109,7 +104,7 @@ WITH alive AS (
     FROM locked AS k
     CROSS JOIN moment AS m
     WHERE k.kind = 4 AND c.ctid = k.place
-    RETURNING k.*
+    RETURNING {record_columns}
 ), gone AS (
     DELETE FROM {schema}.cursors AS c
     USING locked AS k
@@ -121,7 +116,7 @@ WITH alive AS (
 ), arrived AS (
     SELECT
         run, parent_scope, parent_idx, count(*) AS number, max(position) AS last,
-        (array_agg(CASE WHEN keep THEN session END ORDER BY position DESC))[1] AS keeper
+        (array_agg(CASE WHEN keep THEN %(session)s::text END ORDER BY position DESC))[1] AS keeper
     FROM gone
     WHERE kind = 5
     GROUP BY run, parent_scope, parent_idx
@@ -130,10 +125,13 @@ WITH alive AS (
     SET pending = c.pending - a.number,
         state = CASE WHEN c.pending = a.number THEN 'ready' ELSE c.state END,
         available_at = CASE WHEN c.pending = a.number THEN m.now END,
-        session = CASE WHEN c.pending = a.number AND NOT c.held THEN COALESCE(c.owner, a.keeper) END,
-        fence = c.fence + (
-            c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NOT NULL
-        )::int,
+        session = CASE
+            WHEN c.pending = a.number AND NOT c.held THEN COALESCE(c.owner, a.keeper)
+        END,
+        fence = CASE
+            WHEN c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NOT NULL
+            THEN c.fence + 1 ELSE c.fence
+        END,
         claim_no = CASE
             WHEN c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NOT NULL
             THEN 0 ELSE c.claim_no
@@ -164,25 +162,25 @@ WITH alive AS (
     DO UPDATE SET fence = excluded.fence, seq = excluded.seq, value = excluded.value
 ), ended AS (
     UPDATE {schema}.instances AS i
-    SET state = 'completed', output = k.input, finished_at = m.now, owner = NULL,
-        ended_fence = k.fence, ended_seq = k.seq
-    FROM gone AS k
+    SET state = 'completed', output = g.input, finished_at = m.now, owner = NULL,
+        ended_fence = g.fence, ended_seq = g.seq
+    FROM gone AS g
     CROSS JOIN moment AS m
-    WHERE k.kind = 6 AND i.run = k.run
+    WHERE g.kind = 6 AND i.run = g.run
 ), written AS NOT MATERIALIZED (
-    SELECT * FROM started
-    UNION ALL SELECT * FROM moved
-    UNION ALL SELECT * FROM forked
-    UNION ALL SELECT * FROM rested
-    UNION ALL SELECT * FROM gone
+    SELECT {record_columns} FROM moved AS k
+    UNION ALL SELECT {record_columns} FROM forked AS k
+    UNION ALL SELECT {record_columns} FROM rested AS k
+    UNION ALL SELECT {record_columns} FROM gone AS k
 ), recorded AS (
     INSERT INTO {schema}.steps (
         run, node, turns, attempt, fence, seq, session, status, verdict, started_at, finished_at,
         source, error_path, error_type, error_message, error_traceback, output
     )
     SELECT
-        run, step_node, step_turns, attempt, fence, seq, session, status, verdict, started_at,
-        finished_at, source, error_path, error_type, error_message, error_traceback, output
+        run, step_node, step_turns, attempt, fence, seq, %(session)s, status, verdict, started_at,
+        finished_at, source, (%(error_path)b::text[])[error], (%(error_type)b::text[])[error],
+        (%(error_message)b::text[])[error], (%(error_traceback)b::text[])[error], output
     FROM written
     WHERE attempt > 0
     ORDER BY position
@@ -191,7 +189,7 @@ SELECT w.positions, c.last, {cursor_columns}, {run_columns}
 FROM (
     SELECT CASE WHEN count(*) < %(count)s THEN COALESCE(array_agg(position), '{{}}') END
         AS positions
-    FROM written
+    FROM (SELECT position FROM started UNION ALL SELECT position FROM written) AS p
 ) AS w
 LEFT JOIN joined AS c ON c.session IS NOT NULL
 LEFT JOIN {schema}.instances AS i ON i.run = c.run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sayiir_core.ids import InstanceId
 from sayiir_core.ports.instances import (
@@ -19,6 +20,8 @@ from sayiir_core.snapshot.head import Head, Header, InstanceState
 from sayiir_runtime.memory.row import Run, copy_head
 from sayiir_runtime.memory.store import Store
 
+_RUNNING: Final = InstanceState.RUNNING
+
 
 class MemoryInstances:
     """The instance port of the memory backend."""
@@ -31,12 +34,15 @@ class MemoryInstances:
     def create(self, batch: Sequence[NewInstance]) -> list[Created | Exists]:
         """Create each run, or answer which one has its id."""
         store = self._store
-        with store.turn:
+        with store.lock:
             for new in batch:
                 if new.owner is not None:
                     store.live_session(new.owner)
             now = store.clock.now()
-            return [self._create(new, now) for new in batch]
+            answers = [self._create(new, now) for new in batch]
+        if store.hints.listeners:
+            store.hints.tell()
+        return answers
 
     def _create(self, new: NewInstance, now: datetime) -> Created | Exists:
         store = self._store
@@ -99,14 +105,19 @@ class MemoryInstances:
 
 def _header(new: NewInstance, now: datetime) -> Header:
     return Header(
-        instance_id=new.instance_id,
-        run_id=new.run_id,
-        identity=new.identity,
-        policy_fingerprint=new.policy_fingerprint,
-        owner=new.owner,
-        labels=dict(new.labels),
-        trace_parent=new.trace_parent,
-        created_at=now,
+        new.instance_id,
+        new.run_id,
+        new.identity,
+        new.policy_fingerprint,
+        now,
+        _RUNNING,
+        new.owner,
+        None,
+        None,
+        None,
+        None,
+        dict(new.labels),
+        new.trace_parent,
     )
 
 

@@ -134,5 +134,5 @@ class Session:
 def copy_head(head: Head) -> Head:
     """Return a head that shares nothing mutable; the marks of arrivals stay in the store."""
     cursors = {key: cursor.copy() for key, cursor in head.cursors.items()}
-    inbox = [replace(signal) for signal in head.inbox]
+    inbox = [replace(signal) for signal in head.inbox] if head.inbox else []
     return Head(head.header.copy(), cursors, inbox, {})

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from sayiir_core.authoring import LoopResult, TaskContext, reset_task_context, set_task_context
+from sayiir_core.authoring import ContextFacts, LoopResult, reset_task_context, set_task_context
 from sayiir_core.engine.outcome import Failed, Outcome, Succeeded, TimedOut
 from sayiir_core.errors import (
     DeserializationError,
@@ -82,8 +82,8 @@ class Attempt:
         """Return a number that no other attempt at the same cursor has."""
         return self.claim.cursor.seq
 
-    def context(self) -> TaskContext:
-        """Return what the body can learn of itself.
+    def _facts(self) -> ContextFacts:
+        """Return what the context of the body is made of.
 
         It knows the attempt, so the attempt does not keep it: a cycle of the two would keep the
         values of each step until the garbage collector comes.
@@ -91,9 +91,7 @@ class Attempt:
         body, claim = self.body, self.claim
         cursor = claim.cursor
         attempt = cursor.attempt - cursor.fresh_from + 1
-        return TaskContext(
-            self.program, body.metadata, body.node, claim.lease, cursor.turns, attempt, self
-        )
+        return (self.program, body.metadata, body.node, claim.lease, cursor.turns, attempt, self)
 
     def run(self, now: datetime | None = None) -> Outcome | None:
         """Call a synchronous body here; None if it raised what is no error (see ``error``).
@@ -102,7 +100,7 @@ class Attempt:
         """
         self.started_at = now or self.clock()
         body = self.body
-        token = set_task_context(self.context())
+        token = set_task_context(self._facts())
         try:
             value = body.function(self.value) if body.takes_value else body.function()
         except INTERRUPTIONS as interruption:
@@ -117,7 +115,7 @@ class Attempt:
     async def run_async(self) -> Outcome | None:
         """Await an asynchronous body; like ``run`` otherwise."""
         self.started_at = self.clock()
-        set_task_context(self.context())
+        set_task_context(self._facts())
         try:
             call = self.body.function
             value = await (call(self.value) if self.body.takes_value else call())
@@ -137,14 +135,11 @@ class Attempt:
 
     def succeed(self, value: Any) -> Outcome:
         """Conclude a body that returned: encode its value, read its verdict or key."""
-        node = self.body.node
         verdict: Verdict | None = None
         key: str | None = None
         try:
-            if node.loop is not None:
-                verdict, value = self._read_verdict(node.loop, value)
-            elif node.is_key:
-                value = key = _read_key(node, value)
+            if self.body.decides:
+                value, verdict, key = read_decision(self.program, self.body.node, value)
             payload = self.body.values.encode_output(value)
         except Exception as error:  # noqa: BLE001 - encoding calls user code, too
             return self.fail(error)
@@ -153,18 +148,6 @@ class Attempt:
         self.finished_at = self.clock()
         self.outcome = Succeeded(payload, verdict, key, self.started_at, self.finished_at)
         return self.outcome
-
-    def _read_verdict(self, loop: int, value: Any) -> tuple[Verdict, Any]:
-        result = LoopResult.from_value(value)
-        if result is None:
-            node = self.body.node
-            path = self.program.definition.nodes[loop].path
-            raise LoopResultError(
-                f"the last task of loop {path!r}, {node.id!r}, returned {type(value).__name__}; "
-                f"return LoopResult.again(value) or LoopResult.done(value)",
-                task_id=node.path,
-            )
-        return (Verdict.DONE if result.is_done else Verdict.AGAIN), result.value
 
     def fail(self, error: BaseException) -> Outcome:
         """Conclude a body that raised."""
@@ -197,6 +180,27 @@ class Attempt:
             finished_at=self.clock(),
         )
         return self.outcome
+
+
+def read_decision(
+    program: Program, node: TaskNode, value: Any
+) -> tuple[Any, Verdict | None, str | None]:
+    """Return what a body that decides gave, with its verdict on a loop or its key of a route.
+
+    Raises ``LoopResultError`` or ``DeserializationError`` if it decided nothing.
+    """
+    if node.loop is None:
+        key = _read_key(node, value)
+        return key, None, key
+    result = LoopResult.from_value(value)
+    if result is None:
+        path = program.definition.nodes[node.loop].path
+        raise LoopResultError(
+            f"the last task of loop {path!r}, {node.id!r}, returned {type(value).__name__}; "
+            f"return LoopResult.again(value) or LoopResult.done(value)",
+            task_id=node.path,
+        )
+    return result.value, (Verdict.DONE if result.is_done else Verdict.AGAIN), None
 
 
 def _read_key(node: TaskNode, value: Any) -> str:

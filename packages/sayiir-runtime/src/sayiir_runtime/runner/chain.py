@@ -1,10 +1,13 @@
-"""Calling plain bodies one after the other, for as long as one cursor is all there is to do.
+"""Calling bodies one after the other, for as long as one cursor is all there is to do.
 
-How this works: between two plain tasks nothing has to be looked up. A body knows what calling it
-takes and what follows it in every run, so the loop keeps in local variables what changes from
-step to step, and lets the claim's cursor follow only when it ends: at the end of the run, at a
-task that needs more than a call, at a failure, or at an answer that says anything else than
-"go on". Whoever started it goes on from there. Each step is committed before the next begins.
+How this works: a body that needs no more than a call is called in this thread, its checkpoint is
+committed, and the next body gets what it gave, without a look at the store. What follows a
+*plain* task is the same in every run and was worked out before. Between two of them nothing has
+to be looked up, so a loop keeps in local variables what changes from step to step, and the
+claim's cursor follows when it ends. Behind any other task, as in the turns of a loop, the engine
+says what follows. The chain ends with the run, at a node that needs more than a call, at a
+failure, or at an answer that says anything else than "go on". Whoever started it goes on from
+there.
 """
 
 from __future__ import annotations
@@ -13,17 +16,20 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sayiir_core.authoring import TaskContext, reset_task_context, set_task_context
+from sayiir_core.authoring import reset_task_context, set_task_context
+from sayiir_core.engine.advance import advance
 from sayiir_core.engine.outcome import Succeeded
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Move
-from sayiir_core.snapshot.motion import place
+from sayiir_core.snapshot.motion import follow, place
+from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.codec import SCALARS
-from sayiir_runtime.runner.attempt import INTERRUPTIONS
+from sayiir_runtime.runner.attempt import INTERRUPTIONS, read_decision
 from sayiir_runtime.runner.input import MISSING, Carry
-from sayiir_runtime.runner.program import Program
+from sayiir_runtime.runner.program import Program, TaskBody
 
 Commit = Callable[[Sequence[Checkpoint]], list[Answer]]
+Clock = Callable[[], datetime]
 
 
 class Stop(Protocol):
@@ -36,13 +42,12 @@ class Stop(Protocol):
 
 
 class Chain:
-    """Bodies that follow each other from a claimed cursor on, whose input is at hand.
+    """Bodies that follow each other from a claimed cursor on, whose input is carried.
 
-    After ``run`` one of these holds: ``finished``, and ``carry`` is the output of the run;
-    ``failure`` is what the body at the cursor raised; ``answer`` is what the store said to
-    ``checkpoint``, from which ``carry`` is the value; or the cursor stands at a node that needs
-    more than a call. The cursor is where it was before ``checkpoint``. ``is_set`` tells the body,
-    through its context, that nobody waits for it any more.
+    After ``run`` one of these holds: ``failure`` is what the body at the cursor raised; ``answer``
+    is what the store said to ``checkpoint``, which ``carry`` is the value of; or the cursor stands
+    where more is needed than a call. The cursor is where it was before ``checkpoint``. ``is_set``
+    tells the bodies, through their context, that nobody waits for them any more.
     """
 
     __slots__ = (
@@ -53,7 +58,6 @@ class Chain:
         "claim",
         "ended_at",
         "failure",
-        "finished",
         "is_set",
         "position",
         "program",
@@ -64,36 +68,87 @@ class Chain:
         self.claim = claim
         self.carry = carry
         self.position = claim.cursor.seq
-        self.is_set = self.finished = False
+        self.is_set = False
         self.failure: BaseException | None = None
         self.answer: Answer | None = None
         self.checkpoint: Checkpoint
         self.began_at: datetime
         self.ended_at: datetime
 
-    def run(self, commit: Commit, clock: Callable[[], datetime], stop: Stop) -> None:
+    @property
+    def end(self) -> Finish | None:
+        """Return the effect that has ended the run, None if it goes on."""
+        last = self.checkpoint.effects[-1] if self.answer is COMMITTED else None
+        return last if isinstance(last, Finish) else None
+
+    def outcome(self) -> Succeeded:
+        """Return what happened at the cursor, if ``checkpoint`` was made of it."""
+        return Succeeded(self.carry.payload, None, None, self.began_at, self.ended_at)
+
+    def run(self, commit: Commit, clock: Clock, stop: Stop) -> None:
         """Call and commit, body after body; raises what is no error of a body."""
+        cursor = self.claim.cursor
+        self.ended_at = clock()
         # One for all bodies: it would cost as much again to take the context back after each.
         token = set_task_context(None)
         try:
-            self._run(commit, clock, stop)
+            while self.failure is None and self.answer is None and not stop.stopped:
+                body = self.program.inline(cursor.node)
+                if body is None or self.carry.leaf != cursor.input:
+                    break
+                if body.onward is None:
+                    self._call(body, commit, clock)
+                else:
+                    self._call_plain(body, commit, clock, stop)
         finally:
             reset_task_context(token)
 
-    def _run(self, commit: Commit, clock: Callable[[], datetime], stop: Stop) -> None:
+    def _call(self, body: TaskBody, commit: Commit, clock: Clock) -> None:
+        claim, values, began = self.claim, body.values, self.ended_at
+        cursor = claim.cursor
+        self.position = cursor.seq
+        count = cursor.attempt - cursor.fresh_from + 1
+        facts = self.program, body.metadata, body.node, claim.lease, cursor.turns, count, self
+        set_task_context(facts)
+        verdict = key = None
+        try:
+            result = (
+                body.function(self.carry.fresh(values)) if body.takes_value else body.function()
+            )
+            if body.decides:
+                result, verdict, key = read_decision(self.program, body.node, result)
+            output = values.encode_output(result)
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary around user code
+            self.failure, self.began_at = error, began
+            return
+        now = clock()
+        outcome = Succeeded(output, verdict, key, began, now)
+        checkpoint = advance(self.program.definition, claim, outcome, now=now)
+        answer = commit((checkpoint,))[0]
+        self.carry = Carry(
+            StepRef(cursor.node, cursor.turns), output, result if values.plain_output else MISSING
+        )
+        self.began_at, self.ended_at = began, now
+        if answer is COMMITTED and isinstance(checkpoint.effects[-1], Move):
+            follow(cursor, checkpoint, now)
+        else:
+            self.answer, self.checkpoint = answer, checkpoint
+
+    def _call_plain(self, first: TaskBody, commit: Commit, clock: Clock, stop: Stop) -> None:
         program, claim, carry = self.program, self.claim, self.carry
         lease, cursor = claim.lease, claim.cursor
         leaf, value, payload = carry.leaf, carry.scalar, carry.payload
         seq, attempt = cursor.seq, cursor.attempt + 1
         count = attempt - cursor.fresh_from
         last: Move | None = None
-        now = began = clock()
-        body = program.plain(cursor.node)
-        while body is not None and not stop.stopped:
-            began, values, onward = now, body.values, body.onward
-            assert onward is not None
+        now = began = self.ended_at
+        body: TaskBody | None = first
+        while body is not None and (onward := body.onward) is not None and not stop.stopped:
+            began, values = now, body.values
             self.position = seq
-            set_task_context(TaskContext(program, body.metadata, body.node, lease, (), count, self))
+            set_task_context((program, body.metadata, body.node, lease, (), count, self))
             try:
                 if not body.takes_value:
                     result = body.function()
@@ -110,30 +165,16 @@ class Chain:
             now = clock()
             checkpoint = onward.checkpoint(lease, seq, attempt, output, began, now)
             answer = commit((checkpoint,))[0]
-            leaf, payload = onward.value, output
+            leaf, payload, then = onward.value, output, onward.then
             value = result if values.plain_output and type(result) in SCALARS else MISSING
-            if answer is not COMMITTED:
+            if answer is not COMMITTED or not isinstance(then, Move):
                 self.answer, self.checkpoint = answer, checkpoint
                 break
             seq += 1
             attempt = count = 1
-            then = onward.then
-            if isinstance(then, Finish):
-                self.finished = True
-                break
             last = then
-            body = program.plain(then.node)
-        self._stop_at(last, seq, Carry(leaf, payload, value), began, now)
-
-    def _stop_at(
-        self, last: Move | None, seq: int, carry: Carry, began: datetime, ended: datetime
-    ) -> None:
-        cursor = self.claim.cursor
+            body = program.inline(then.node)
         cursor.seq = seq
         if last is not None:
-            place(cursor, last, ended)
-        self.carry, self.began_at, self.ended_at = carry, began, ended
-
-    def outcome(self) -> Succeeded:
-        """Return what happened at the cursor if ``checkpoint`` was made of it."""
-        return Succeeded(self.carry.payload, None, None, self.began_at, self.ended_at)
+            place(cursor, last, now)
+        self.carry, self.began_at, self.ended_at = Carry(leaf, payload, value), began, now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.duration import Duration, parse_duration
@@ -42,6 +42,8 @@ from sayiir_runtime.status import WorkflowStatus
 
 logger = logging.getLogger("sayiir.runner")
 
+_COMPLETED: Final = StatusWord.COMPLETED.value
+
 
 class CheckpointingRunner:
     """Run instances in this process, each owned by it while it runs.
@@ -62,7 +64,6 @@ class CheckpointingRunner:
         self._codec = codec or default_codec()
         self._keeper = keeper or keeper_of(backend)
         self._make_bodies = make_bodies or (lambda: BodyRunner(loop=loop))
-        self._observer = Observer(backend, self._codec)
         self._active: set[BodyRunner] = set()
         self._ownerships = Ownerships(backend, self._keeper)
 
@@ -85,20 +86,20 @@ class CheckpointingRunner:
         program = program_of(workflow, self._codec)
         payload = program.encode_input(input)
         self._keeper.save_definition(program.definition)
-        first = program.definition.nodes[program.definition.scopes[0].first]
+        first = program.first
         session = self._keeper.session()
         new = NewInstance(
-            instance_id=checked,
-            run_id=new_run_id(),
-            identity=program.definition.identity,
-            policy_fingerprint=program.definition.policy_fingerprint,
-            input=payload,
-            node=first.ordinal,
-            group=first.group,
-            priority=first.priority,
-            owner=session,
-            replace=policy is ConflictPolicy.TERMINATE_EXISTING,
-            labels=labels or {},
+            checked,
+            new_run_id(),
+            program.identity,
+            program.definition.policy_fingerprint,
+            payload,
+            first.ordinal,
+            first.group,
+            first.priority,
+            session,
+            policy is ConflictPolicy.TERMINATE_EXISTING,
+            labels or {},
         )
         # Before it exists, so that no other thread finds the run and nobody driving it.
         key = RunKey(checked, new.run_id)
@@ -191,6 +192,10 @@ class CheckpointingRunner:
         for bodies in list(self._active):
             bodies.stop()
 
+    @property
+    def _observer(self) -> Observer:
+        return Observer(self.backend, self._codec)
+
     def _is_parked(self, head: Head) -> bool:
         """Tell whether nothing of a run can go on before a later time or a signal."""
         return status_of(head, self.backend.now()) in {
@@ -227,7 +232,7 @@ class CheckpointingRunner:
                 instance_id,
                 status_of(head, self.backend.now()).value,
                 stored=head.header.identity,
-                ours=program.definition.identity,
+                ours=program.identity,
             )
         self._check_definition(program, head)
         if head.header.state is not InstanceState.RUNNING:
@@ -240,7 +245,7 @@ class CheckpointingRunner:
 
     def _check_definition(self, program: Program, head: Head) -> None:
         header = head.header
-        ours = program.definition.identity
+        ours = program.identity
         check_definition(header.instance_id, stored=header.identity, ours=ours)
 
     def _drive(
@@ -256,7 +261,7 @@ class CheckpointingRunner:
                 return WorkflowStatus(
                     instance_id=run.instance_id,
                     run_id=run.run_id,
-                    status=StatusWord.COMPLETED.value,
+                    status=_COMPLETED,
                     output=result.output.plain(self._codec),
                 )
             self._report_loss(result, session, run.instance_id)
@@ -298,8 +303,9 @@ class CheckpointingRunner:
                 watch.inline = chain
                 chain.run(self.backend.checkpoints.commit, self.backend.now, self._ownerships)
                 watch.inline = None
-            if chain is not None and chain.finished:
-                result.completed, result.output = True, chain.carry
+            end = None if chain is None else chain.end
+            if chain is not None and end is not None:
+                result.complete(end, chain.carry)
             else:
                 result = self._drive_bodies(program, session, watch, chain)
         except DriveStoppedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sayiir_core.snapshot.answer import LostReason
+from sayiir_core.snapshot.effect import Finish
 from sayiir_runtime.runner.input import Carry
 
 
@@ -20,3 +21,9 @@ class DriveResult:
         self.output: Carry | None = None
         self.lost: LostReason | None = None
         self.errors: dict[str, BaseException] = {}
+
+    def complete(self, finish: Finish, carry: Carry | None) -> None:
+        """Note the end of the run; ``carry`` is the last value, which need not be its output."""
+        self.completed = True
+        if carry is not None and carry.leaf == finish.value:
+            self.output = carry

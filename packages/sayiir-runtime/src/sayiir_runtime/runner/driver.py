@@ -167,7 +167,7 @@ class Driver:
     def _run_inline(self, hold: Hold, body: TaskBody) -> None:
         """Run what can be called in this thread, while that is all there is to do."""
         carry = hold.carry
-        if body.onward is not None and carry is not None and carry.leaf == hold.claim.cursor.input:
+        if carry is not None and carry.leaf == hold.claim.cursor.input:
             chain = Chain(self._program, hold.claim, carry)
             self._watch.inline = chain
             chain.run(self._commit, self._now, self._bodies)
@@ -188,9 +188,7 @@ class Driver:
     def _go_on(self, chain: Chain) -> None:
         hold = Hold(chain.claim, chain.carry)
         answer = chain.answer
-        if chain.finished:
-            self._result.completed, self._result.output = True, chain.carry
-        elif chain.failure is not None:
+        if chain.failure is not None:
             self._fail(hold, chain.failure, chain.began_at)
         elif answer is None:
             self._ready.append(hold)
@@ -324,9 +322,7 @@ class Driver:
     def _note_rest(self, checkpoint: Checkpoint, carry: Carry | None) -> None:
         last = checkpoint.effects[-1]
         if isinstance(last, Finish):
-            self._result.completed = True
-            if carry is not None and carry.leaf == last.value:
-                self._result.output = carry
+            self._result.complete(last, carry)
         elif isinstance(last, Retry):
             self._note_due(last.at)
         elif isinstance(last, Sleep):

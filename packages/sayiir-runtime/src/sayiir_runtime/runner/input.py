@@ -39,6 +39,12 @@ class Carry:
         self.payload = payload
         self.scalar = value if type(value) in SCALARS else MISSING
 
+    def fresh(self, values: TaskValues) -> Any:
+        """Return a new value for a body, which shares it with nobody."""
+        if self.scalar is not MISSING and values.plain_input:
+            return self.scalar
+        return values.decode_input(self.payload)
+
     def plain(self, codec: PayloadCodec) -> Any:
         """Return the plain decoded value."""
         return codec.decode(self.payload) if self.scalar is MISSING else self.scalar
@@ -66,9 +72,7 @@ class InputReader:
         ref = claim.cursor.input
         values = body.values
         if carry is not None and carry.leaf == ref:
-            if carry.scalar is not MISSING and values.plain_input:
-                return carry.scalar
-            return values.decode_input(carry.payload)
+            return carry.fresh(values)
         if not isinstance(ref, JoinRef | RoutedRef):
             payload = claim.inputs.get(ref)
             if payload is None:

@@ -1,10 +1,10 @@
 """One live session per opened backend and process, renewed by one daemon thread.
 
 How this works: a session is registered when the first run needs it and ended when the backend is
-closed or the process exits. The thread renews it, takes from the dead what they held, and gives
-back what a driver could not give back itself. User code never runs on this thread, so no task
-can keep it from renewing; only C code that holds the interpreter's lock longer than the ttl can. A
-store that no other process can open needs no renewal, and gets no thread.
+closed or the process exits. The thread renews it, takes from the dead what they held, as soon as a
+lease runs out, and gives back what a driver could not give back itself. User code never runs on
+this thread, so no task can keep it from renewing; only C code that holds the interpreter's lock
+longer than the ttl can. A store that no other process can open needs no renewal, and gets no thread.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sayiir_core.ids import RunKey, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.snapshot.head import Lane
-from sayiir_core.workflow.definition import Definition, DefinitionIdentity
+from sayiir_core.workflow.definition import Definition
 from sayiir_runtime.runner.drives import Drives
 from sayiir_runtime.runner.lookout import Lookout
 from sayiir_runtime.runner.pool import ThreadPool
@@ -35,6 +35,7 @@ logger = logging.getLogger("sayiir.runner")
 CLAIM_TTL: Final = timedelta(seconds=30)
 HEARTBEAT_INTERVAL: Final = timedelta(seconds=5)
 STORE_THREADS: Final = 8
+_JUST_AFTER: Final = timedelta(milliseconds=10)
 
 
 class SessionKeeper:
@@ -71,7 +72,7 @@ class SessionKeeper:
         self._stop = threading.Event()
         self._undone: set[RunKey] = set()
         self._threads: ThreadPool | None = None
-        self._saved: set[tuple[DefinitionIdentity, str]] = set()
+        self._saved: set[tuple[str, str, str]] = set()
 
     def session(self) -> SessionId:
         """Return the live session; registers one, and starts the thread, if there is none."""
@@ -97,7 +98,7 @@ class SessionKeeper:
 
     def save_definition(self, definition: Definition) -> None:
         """Store a definition, once per process and policy."""
-        mark = (definition.identity, definition.policy_fingerprint)
+        mark = (definition.workflow_id, definition.structure_hash, definition.policy_fingerprint)
         if mark not in self._saved:
             backend = self._backend()
             assert backend is not None, "a keeper is used through its backend"
@@ -132,7 +133,7 @@ class SessionKeeper:
     def _is_current(self) -> bool:
         """Tell whether this process registered the session, and no close has ended it since."""
         backend = self._backend()
-        return backend is not None and (self._pid, self._epoch) == (os.getpid(), backend.epoch)
+        return backend is not None and self._epoch == backend.epoch and self._pid == os.getpid()
 
     def _register(self) -> SessionId:
         backend = self._backend()
@@ -165,7 +166,9 @@ class SessionKeeper:
 
     def _keep(self, session: SessionId, heartbeat: timedelta, stop: threading.Event) -> None:
         renewed = time.monotonic()
-        while not stop.wait(heartbeat.total_seconds()):
+        pause = heartbeat
+        while not stop.wait(pause.total_seconds()):
+            pause = heartbeat
             backend = self._backend()
             if backend is None or not self._is_current():
                 return
@@ -179,6 +182,7 @@ class SessionKeeper:
                     return
                 renewed = time.monotonic()
                 self._tidy(backend, session)
+                pause = min([heartbeat, *_leases_of_others(backend, session)])
             except Exception as error:  # noqa: BLE001 - nothing may end the lease of what runs
                 logger.warning("heartbeat of session %s failed, trying again: %r", session, error)
             del backend
@@ -217,6 +221,17 @@ class SessionKeeper:
             self.drives.leave(run)
 
 
+def _leases_of_others(backend: Backend, session: SessionId) -> list[timedelta]:
+    """Return how long from now each lease lasts; one that runs out is looked at just then."""
+    now = backend.now()
+    ends = [
+        view.renewed_at + view.ttl + _JUST_AFTER
+        for view in backend.sessions.live()
+        if view.session_id != session
+    ]
+    return [end - now for end in ends if end > now]
+
+
 class _Keepers:
     """The keepers of this process, one per backend object that is alive."""
 
@@ -233,6 +248,9 @@ class _Keepers:
         )
 
     def of(self, backend: Backend) -> SessionKeeper:
+        keeper = self._by_backend.get(backend)
+        if keeper is not None:
+            return keeper
         with self._lock:
             keeper = self._by_backend.get(backend)
             if keeper is None:

@@ -68,32 +68,44 @@ class Lookout:
 
     def __init__(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
         self._interval = interval_seconds
+        # Changed without the lock, which every run would pay for; each change is atomic.
+        self._watches: dict[Watch, None] = {}
         self._lock = threading.Lock()
-        self._watches: set[Watch] = set()
         self._thread: threading.Thread | None = None
 
     def begin(self, watch: Watch) -> None:
         """Watch a drive until ``end``."""
+        self._watches[watch] = None
+        if self._thread is None:
+            self._start()
+
+    def end(self, watch: Watch) -> None:
+        """Watch a drive no longer."""
+        self._watches.pop(watch, None)
+
+    def _start(self) -> None:
         with self._lock:
-            self._watches.add(watch)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._look_out, name="sayiir-lookout", daemon=True
                 )
                 self._thread.start()
 
-    def end(self, watch: Watch) -> None:
-        """Watch a drive no longer."""
-        with self._lock:
-            self._watches.discard(watch)
-
     def _look_out(self) -> None:
         while True:
             time.sleep(self._interval)
-            with self._lock:
-                watches = list(self._watches)
-                if not watches:
-                    self._thread = None
-                    return
+            watches = list(self._watches)
+            if not watches and self._may_end():
+                return
             for watch in watches:
                 watch.look()
+
+    def _may_end(self) -> bool:
+        with self._lock:
+            # A drive that begins from here on starts another thread; one that began before, and
+            # relied on this one, is found by a second look.
+            self._thread = None
+            if not self._watches:
+                return True
+            self._thread = threading.current_thread()
+            return False

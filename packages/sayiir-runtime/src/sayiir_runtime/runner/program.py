@@ -20,8 +20,9 @@ from sayiir_runtime.codec import PayloadCodec, TaskValues
 class TaskBody:
     """What one task node runs.
 
-    ``inline``: a plain call in the driver's own thread will do; ``onward`` is then what follows,
-    if that is the same in every run.
+    ``inline``: a plain call in the driver's own thread will do. ``decides``: its value holds the
+    verdict on a loop or the key of a route. ``onward`` is what follows, if that is the same in
+    every run.
     """
 
     node: TaskNode
@@ -31,6 +32,7 @@ class TaskBody:
     inline: bool
     takes_value: bool
     timeout_seconds: float | None
+    decides: bool
     metadata: TaskMetadata
     onward: Onward | None
 
@@ -42,11 +44,13 @@ class Program:
         self.codec: Final = codec
         self.workflow_id: Final = workflow.workflow_id
         self.definition: Final[Definition] = workflow.definition
+        self.identity: Final = self.definition.identity
+        self.first: Final = self.definition.nodes[self.definition.scopes[ROOT].first]
         self.metadata: Final = workflow.metadata
         # Not the workflow: a program is kept for as long as its workflow lives, and no longer.
         self._functions = workflow.functions
         self._bodies: dict[int, TaskBody] = {}
-        self._plain: dict[int, TaskBody | None] = {}
+        self._inline: dict[int, TaskBody | None] = {}
 
     def body(self, ordinal: int) -> TaskBody:
         """Return the body of a task node."""
@@ -55,31 +59,26 @@ class Program:
             body = self._bodies[ordinal] = self._make(self.definition.task(ordinal))
         return body
 
-    def plain(self, ordinal: int) -> TaskBody | None:
-        """Return a body that only has to be called, None if more is needed here.
-
-        That is a task without a thread, a timeout or a loop around it, and nothing but another
-        task or the end of the run behind it.
-        """
+    def inline(self, ordinal: int) -> TaskBody | None:
+        """Return the body of a task that needs no more than a call, None at any other node."""
         try:
-            return self._plain[ordinal]
+            return self._inline[ordinal]
         except KeyError:
             body = self.body(ordinal) if ordinal != END and self.is_task(ordinal) else None
-            plain = None if body is None or body.onward is None else body
-            self._plain[ordinal] = plain
-            return plain
+            inline = None if body is None or not body.inline else body
+            self._inline[ordinal] = inline
+            return inline
 
     def calls_same(self, other: Program) -> bool:
         """Tell whether another program of the same definition calls the same functions."""
         pairs = zip(self._functions, other._functions, strict=True)
         return all(_is_same(mine, theirs) for mine, theirs in pairs)
 
-    def encode_input(self, value: Any) -> bytes:
-        """Return the payload of a run's input, as the first task's annotation wants it."""
-        first = self.definition.scopes[ROOT].first
-        if self.is_task(first):
-            return self.body(first).values.encode_input(value)
-        return self.codec.encode(value)
+    @cached_property
+    def encode_input(self) -> Callable[[Any], bytes]:
+        """Return what gives the payload of a run's input, as the first task's annotation wants."""
+        first = self.first.ordinal
+        return self.body(first).values.encode_input if self.is_task(first) else self.codec.encode
 
     def is_task(self, ordinal: int) -> bool:
         """Tell whether a node has a body."""
@@ -113,17 +112,17 @@ class Program:
         values = TaskValues.from_function(function, self.codec, unwrap=(LoopResult,))
         timeout = node.policy.timeout
         is_async = _is_async(function)
-        inline = not is_async and timeout is None
         return TaskBody(
             node=node,
             function=function,
             values=values,
             is_async=is_async,
-            inline=inline,
+            inline=not is_async and timeout is None,
             takes_value=values.takes_value,
             timeout_seconds=None if timeout is None else timeout.total_seconds(),
+            decides=node.loop is not None or node.is_key,
             metadata=TaskMetadata.from_node(node),
-            onward=onward(self.definition, node.ordinal) if inline else None,
+            onward=onward(self.definition, node.ordinal),
         )
 
 

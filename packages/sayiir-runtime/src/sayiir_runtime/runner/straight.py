@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sayiir_core.authoring import TaskContext, reset_task_context, set_task_context
+from sayiir_core.authoring import reset_task_context, set_task_context
 from sayiir_core.ids import InstanceId
 from sayiir_core.workflow.node import END
 from sayiir_runtime.codec import is_scalar
@@ -66,7 +66,7 @@ class Straight:
         for body in program.straight:
             self.ordinal = body.node.ordinal
             values = body.values
-            token = set_task_context(TaskContext(program, body.metadata, body.node, local))
+            token = set_task_context((program, body.metadata, body.node, local, (), 1, None))
             try:
                 if not body.takes_value:
                     result = body.function()

@@ -40,7 +40,7 @@ class Held:
     of the tasks since; ``priority`` is the one that it stands for. ``since`` and ``steps`` tell how
     long, on the monotonic clock, and for how many commits it was kept without going back to the
     queue. ``waiting_since`` is when it became ready here. ``is_unmarked``: before its body starts,
-    that must be stored.
+    that must be stored. ``number`` keeps its place among equals, also while it is marked.
     """
 
     __slots__ = (
@@ -50,6 +50,7 @@ class Held:
         "checkpoint",
         "claim",
         "is_unmarked",
+        "number",
         "outcome",
         "phase",
         "place",
@@ -68,7 +69,7 @@ class Held:
         self.rank = rank
         self.priority = claim.cursor.priority
         self.since = self.waiting_since = since
-        self.steps = 0
+        self.steps = self.number = 0
         self.is_unmarked = False
         self.phase = Phase.READY
         self.carry: Carry | None = None

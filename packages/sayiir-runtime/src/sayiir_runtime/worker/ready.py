@@ -18,7 +18,7 @@ class Ready:
     """The two queues, and the queue of suspects."""
 
     def __init__(self) -> None:
-        self._numbers = count()
+        self._numbers = count(1)
         self._queues: tuple[list[tuple[datetime, int, Held]], ...] = ([], [])
         # What was removed stays in its queue until it surfaces, and is not counted.
         self._counts = [0, 0]
@@ -39,7 +39,9 @@ class Ready:
         else:
             is_async = held.body.is_async
             self._counts[is_async] += 1
-            heappush(self._queues[is_async], (held.rank, next(self._numbers), held))
+            if held.number == 0:
+                held.number = next(self._numbers)
+            heappush(self._queues[is_async], (held.rank, held.number, held))
 
     def take(self, is_async: bool) -> Held | None:
         """Return the next one, None if nothing may start."""
