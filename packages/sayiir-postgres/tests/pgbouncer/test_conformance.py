@@ -1,9 +1,12 @@
 """Behind PgBouncer in transaction mode the PostgreSQL backend does what every backend must do."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from sayiir_core.ports.clock import Clock
 from sayiir_postgres import PostgresBackend
@@ -23,6 +26,8 @@ from sayiir_pytest.conformance import (
     WakeupConformance,
 )
 
+SCHEMA = "behind_pgbouncer"
+
 
 class Behind(NamedTuple):
     """A schema, by way of the pooler and directly."""
@@ -32,6 +37,16 @@ class Behind(NamedTuple):
     schema: str
 
 
+def empty(dsn: str, schema: str) -> None:
+    """Remove every row of a store; that takes half as long as to make its tables anew."""
+    with psycopg.connect(dsn) as connection:
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename != %s"
+        rows = connection.execute(query, (schema, "migrations")).fetchall()
+        tables = sql.SQL(", ").join(sql.Identifier(schema, name) for (name,) in rows)
+        if rows:
+            connection.execute(sql.SQL("TRUNCATE {}").format(tables))
+
+
 class BehindPgBouncer:
     """How a backend is made that reaches its server through the pooler alone."""
 
@@ -39,10 +54,11 @@ class BehindPgBouncer:
     payload_limit = 4 * 1024 * 1024
 
     @pytest.fixture
-    def location(self, bouncer: tuple[str, str, object], place: tuple[str, str]) -> Behind:
-        """Return the address of the pooler, and the name of a schema that does not exist yet."""
+    def location(self, bouncer: tuple[str, str, object]) -> Iterator[Behind]:
+        """Return the address of the pooler, and a schema that is emptied after the test."""
         pooler, server, _ = bouncer
-        return Behind(pooler, server, place[1])
+        yield Behind(pooler, server, SCHEMA)
+        empty(server, SCHEMA)
 
     def make_backend(self, clock: Clock, location: Behind) -> PostgresBackend:
         """Return a backend that tells the time by the clock of the test."""
