@@ -210,8 +210,9 @@ class Database:
         """Set the connection up, and read the server's clock.
 
         Every statement is served by an index, so the planner is kept from reading whole tables
-        while its statistics lag behind, and a statement is planned once per connection. Whoever stops in the middle of a write (a suspended
-        machine) loses the transaction, so that its locks stop nobody for long.
+        while its statistics lag behind, and each statement is planned once per connection. Whoever
+        stops in the middle of a write (a suspended machine) loses the transaction, so that its
+        locks stop nobody for long.
         """
         # One type for every int, so that a statement is prepared once and not per magnitude.
         connection.adapters.register_dumper(int, Int8BinaryDumper)

@@ -1,7 +1,8 @@
 """The SQL of this adapter: one statement per file, rendered once for a schema.
 
 A file may name ``{schema}`` and the fragments ``{now}``, ``{run_columns}``, ``{header_columns}``,
-``{cursor_columns}``, ``{step_columns}`` and ``{session_columns}``; everything else is a bound parameter.
+``{cursor_columns}``, ``{step_columns}``, ``{record_columns}`` and ``{session_columns}``; everything
+else is a bound parameter.
 """
 
 from __future__ import annotations

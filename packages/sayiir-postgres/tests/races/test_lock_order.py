@@ -13,7 +13,7 @@ RIGHT_AND_WRONG = pytest.mark.parametrize("wrong", [False, True], ids=["right", 
 @RIGHT_AND_WRONG
 def test_two_batches_in_opposite_orders_never_wait_for_each_other(stage, wrong) -> None:
     """Lock the cursors of a batch by key; in the order of the batch, two of them deadlock."""
-    edits = {"commit": stage.swap("ORDER BY c.run, c.scope, c.idx", "ORDER BY b.position")}
+    edits = {"commit": stage.swap("ORDER BY run, scope, idx", "ORDER BY position")}
     one, two = (stage.actor(name, **(edits if wrong else {})) for name in ("one", "two"))
     for actor in (one, two):
         actor.give_up_on_conflicts()

@@ -89,7 +89,13 @@ WITH alive AS (
         )
     END AS payload
     FROM claimed AS c
-    JOIN {schema}.instances AS i ON i.run = c.run
+    CROSS JOIN LATERAL (
+        -- The offset keeps this a look-up per row, however small the table seems to the planner.
+        SELECT i.instance_id, i.trace_parent, i.input
+        FROM {schema}.instances AS i
+        WHERE i.run = c.run
+        OFFSET 0
+    ) AS i
 )
 SELECT
     (SELECT count(*) FROM due), c.instance_id, c.definition, c.tags, c.run::text, c.trace_parent,

@@ -2,6 +2,9 @@
 -- (or sleep, if it says until when), 3 fork, 4 retry, 5 arrive or 6 finish. Behind them stands a
 -- row of kind 0 per parent at which branches arrive, so that it is locked in its turn. Children and
 -- errors, which few rows have, are numbered in arrays of their own.
+--
+-- The cursors are locked one after the other in the order of their keys. A row lock in a lateral
+-- subquery is never flattened into a join, so no plan reads more of the table than those rows.
 WITH alive AS (
     SELECT session_id FROM {schema}.sessions
     WHERE session_id = %(session)s AND state = 'live'
@@ -11,8 +14,8 @@ WITH alive AS (
     WHERE i.instance_id = ANY(%(instance_ids)b::text[]) AND (SELECT count(*) FROM alive) > 0
     ORDER BY i.instance_id
     FOR NO KEY UPDATE
-), locked AS (
-    SELECT b.*, c.ctid AS place, c.definition
+), batch AS (
+    SELECT *
     FROM unnest(
         %(kind)b::int[], %(run)s::uuid[], %(scope)b::int[], %(idx)b::bytea[], %(fence)b::bigint[],
         %(seq)b::bigint[], %(keep)b::bool[], %(node)b::int[], %(turns)b::bytea[],
@@ -27,15 +30,22 @@ WITH alive AS (
         first_child, last_child, parent, parent_scope, parent_idx, step_node, step_turns, attempt,
         status, verdict, started_at, finished_at, source, error, output, position
     )
-    JOIN {schema}.cursors AS c ON c.run = b.run AND c.scope = b.scope AND c.idx = b.idx
-    WHERE (SELECT count(*) FROM latched) >= 0 AND EXISTS (SELECT FROM alive) AND (
-        b.kind = 0 OR (
-            c.session IS NOT DISTINCT FROM %(session)s AND c.fence = b.fence AND c.seq = b.seq
-            AND NOT c.held AND (b.kind <> 3 OR c.owner IS NULL)
+    WHERE (SELECT count(*) FROM latched) >= 0 AND EXISTS (SELECT FROM alive)
+    ORDER BY run, scope, idx
+), locked AS (
+    SELECT b.*, c.place, c.definition
+    FROM batch AS b
+    CROSS JOIN LATERAL (
+        SELECT c.ctid AS place, c.definition
+        FROM {schema}.cursors AS c
+        WHERE c.run = b.run AND c.scope = b.scope AND c.idx = b.idx AND (
+            b.kind = 0 OR (
+                c.session IS NOT DISTINCT FROM %(session)s AND c.fence = b.fence
+                AND c.seq = b.seq AND NOT c.held AND (b.kind <> 3 OR c.owner IS NULL)
+            )
         )
-    )
-    ORDER BY c.run, c.scope, c.idx
-    FOR NO KEY UPDATE OF c
+        FOR NO KEY UPDATE
+    ) AS c
 ), moment AS MATERIALIZED (
     SELECT {now} AS now FROM (SELECT count(*) FROM locked) AS locks
 ), started AS (
