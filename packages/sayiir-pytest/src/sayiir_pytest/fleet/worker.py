@@ -234,7 +234,7 @@ class VirtualWorker:
         if self._keeper.current == session:
             self._world.tell(f"{self.name} has lost its session {session}")
             self._keeper.lost(session)
-            self.desk.forget_all()
+            self.desk.forget(session)
             self._claims.wake()
 
     # Bodies.

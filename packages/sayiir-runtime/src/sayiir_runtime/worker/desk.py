@@ -20,7 +20,8 @@ from typing import Final
 from sayiir_core.engine.advance import advance
 from sayiir_core.engine.outcome import Failed, Started, Succeeded
 from sayiir_core.errors import RefusedRowError
-from sayiir_core.snapshot.answer import Answer, Claim, Lost, Refused
+from sayiir_core.ids import SessionId
+from sayiir_core.snapshot.answer import Answer, Claim, Committed, Lost, Refused
 from sayiir_core.snapshot.effect import Lease
 from sayiir_core.snapshot.motion import follow
 from sayiir_runtime.runner.attempt import Attempt
@@ -272,18 +273,20 @@ class Desk:
         with self._lock:
             now = self.clock()
             for held, answer in zip(batch, answers, strict=True):
-                if held.phase is Phase.COMMITTING:
+                if isinstance(answer, Lost):
+                    self.counts.refused += 1
+                    self._drop(held)
+                elif held.phase is Phase.COMMITTING:
                     self._take_answer(held, answer, now)
+                else:
+                    # Forgotten meanwhile; what the answer would have given is given back.
+                    self.gate.is_unclear = True
 
-    def _take_answer(self, held: Held, answer: Answer, now: datetime) -> None:
+    def _take_answer(self, held: Held, answer: Committed | Refused, now: datetime) -> None:
         checkpoint = held.checkpoint
         assert checkpoint is not None
         if isinstance(answer, Refused):
             self._refuse(held, answer)
-            return
-        if isinstance(answer, Lost):
-            self.counts.refused += 1
-            self._drop(held)
             return
         carry = held.carried()
         self.counts.note(held, answer)
@@ -347,14 +350,13 @@ class Desk:
         with self._lock:
             return [held.claim.lease for held in self._held.values()]
 
-    def forget_all(self) -> list[Attempt]:
-        """Forget everything, as after the end of the session; return what still runs."""
+    def forget(self, session: SessionId) -> list[Attempt]:
+        """Forget what a session held that has ended; return what of it still runs."""
         with self._lock:
-            running = self._ones(Phase.RUNNING)
-            for held in list(self._held.values()):
+            theirs = [h for h in self._held.values() if h.claim.lease.session == session]
+            running = [held for held in theirs if held.phase is Phase.RUNNING]
+            for held in theirs:
                 self._leave(held)
-            self._ended.clear()
-            self._returned.clear()
             return [held.attempt for held in running if held.attempt is not None]
 
     def abandon_running(self) -> list[Attempt]:

@@ -12,6 +12,7 @@ import atexit
 import logging
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import timedelta
@@ -64,7 +65,7 @@ class Team:
             on_lost=self._lose_session,
         )
         self._grace = grace
-        self._session: SessionId | None = None
+        self._ended_sessions: deque[SessionId] = deque(maxlen=16)
         self._lock = threading.Lock()
         self._until: float | None = None
         random = Random()  # noqa: S311 - only spreads retries
@@ -167,18 +168,18 @@ class Team:
 
     def _lose_session(self, session: SessionId) -> None:
         """Forget what an ended session held; the next claim registers a new one."""
+        self._keeper.lost(session)
+        self._crew.abandon(self._desk.forget(session))
         with self._lock:
-            if self._session == session:
+            if session in self._ended_sessions:
                 return
-            self._session = session
+            self._ended_sessions.append(session)
         logger.warning(
             "worker %s: its session %s was ended by others, who take over what it ran; it goes on "
             "with a new one",
             self.worker_id,
             session,
         )
-        self._keeper.lost(session)
-        self._crew.abandon(self._desk.forget_all())
 
     # The end.
 
