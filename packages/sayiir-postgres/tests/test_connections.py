@@ -1,6 +1,7 @@
 """Connections that come, go and break."""
 
 import threading
+import time
 from datetime import timedelta
 
 import psycopg
@@ -37,7 +38,11 @@ class Watched:
         """End all its connections from the server's side, and wait until they are gone."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             for pid in self.pids():
-                connection.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+                connection.execute("SELECT pg_terminate_backend(%s::int)", (pid,))
+        deadline = time.monotonic() + 30
+        while self.pids():
+            assert time.monotonic() < deadline, "the server keeps a connection that it ended"
+            time.sleep(0.01)
 
 
 def test_a_connection_is_used_again(place: tuple[str, str]) -> None:
