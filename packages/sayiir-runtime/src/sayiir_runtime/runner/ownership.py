@@ -117,7 +117,9 @@ class Ownerships:
             now = time.monotonic()
             if now >= until:
                 ended = self.stopped or (limit is not None and now - started >= limit)
-                if ended or _is_alive(answer, first):
+                # In a store of this process alone nobody renews, and every holder is of it.
+                is_here = not self._backend.capabilities.shared
+                if ended or is_here or _is_alive(answer, first):
                     raise self._busy(instance_id, answer.holder)
                 if first is None:
                     busy = self._busy(instance_id, answer.holder)
