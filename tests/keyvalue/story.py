@@ -15,6 +15,7 @@ from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.keyvalue import KeyValueBackend, KeyValueStore
 from sayiir_core.keyvalue.session import Origin
 from sayiir_core.ports.backend import Capabilities
+from sayiir_core.ports.clock import Clock
 from sayiir_core.ports.instances import NewInstance
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.snapshot.answer import Claim, Committed
@@ -37,7 +38,7 @@ TOLD: Final = {0: b"start", 10: b"left", 20: b"right"}
 T = TypeVar("T")
 
 
-def backend_on(store: KeyValueStore, clock: VirtualClock) -> KeyValueBackend:
+def backend_on(store: KeyValueStore, clock: Clock) -> KeyValueBackend:
     """Return a backend as a fresh process would make it."""
     return KeyValueBackend(
         store,

@@ -16,6 +16,7 @@ from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.keyvalue import DictKeyValueStore
 from sayiir_pytest.process import World
 from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.memory.clock import SystemClock
 from tests.keyvalue.story import backend_on
 
 STORES = ["memory", "keyvalue", "sqlite", "postgres"]
@@ -23,7 +24,7 @@ STORES = ["memory", "keyvalue", "sqlite", "postgres"]
 TIMEOUT = 300 + 20 * int(os.environ.get("SAYIIR_LAWS_EXAMPLES", "0"))
 """Seconds for one law: more workflows may take longer."""
 
-Make = Callable[[VirtualClock], Backend]
+Make = Callable[[VirtualClock | None], Backend]
 
 
 def _memory(request: pytest.FixtureRequest) -> Make:
@@ -31,7 +32,8 @@ def _memory(request: pytest.FixtureRequest) -> Make:
 
 
 def _keyvalue(request: pytest.FixtureRequest) -> Make:
-    return lambda clock: backend_on(DictKeyValueStore(), clock)
+    store = DictKeyValueStore()
+    return lambda clock: backend_on(store, clock or SystemClock())
 
 
 def _sqlite(request: pytest.FixtureRequest) -> Make:
@@ -51,16 +53,16 @@ def _postgres(request: pytest.FixtureRequest) -> Make:
     return lambda clock: PostgresBackend(dsn, clock=clock)
 
 
+def make_store(name: str, request: pytest.FixtureRequest) -> Make:
+    """Return a function that opens a store, the same at each call but for memory; None: real time."""
+    make = {"memory": _memory, "keyvalue": _keyvalue, "sqlite": _sqlite, "postgres": _postgres}
+    return make[name](request)
+
+
 @pytest.fixture(params=STORES)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Give a store of each kind with a clock that stands still."""
-    make = {
-        "memory": _memory,
-        "keyvalue": _keyvalue,
-        "sqlite": _sqlite,
-        "postgres": _postgres,
-    }[request.param](request)
-    world = World(make)
+    world = World(make_store(request.param, request))
     yield world
     world.store.close()
 
