@@ -17,6 +17,7 @@ from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.birth import born
 from sayiir_core.snapshot.head import Head, Header, Lane
 from sayiir_core.snapshot.reference import encode_ref
+from sayiir_postgres import arrays
 
 LaneNumbers = Mapping[Lane, tuple[int, int]]
 """The numbers of definition and lane."""
@@ -60,7 +61,7 @@ def run_parameters(new: NewInstance, lanes: LaneNumbers) -> dict[str, Any]:
     }
 
 
-def run_columns(batch: Sequence[NewInstance], lanes: LaneNumbers) -> dict[str, list[Any]]:
+def run_columns(batch: Sequence[NewInstance], lanes: LaneNumbers) -> dict[str, Any]:
     """Return the columns of runs, and of their kinds, for ``create_runs``."""
     numbers: dict[tuple[Any, ...], int] = {}
     firsts: list[NewInstance] = []
@@ -80,12 +81,12 @@ def run_columns(batch: Sequence[NewInstance], lanes: LaneNumbers) -> dict[str, l
             number = numbers[kind] = len(firsts)
         kinds.append(number)
     return {
-        "kind": kinds,
-        "instance_id": [new.instance_id for new in batch],
-        "run": [new.run_id for new in batch],
-        "labels": [_labels_of(new) for new in batch],
-        "trace_parent": [new.trace_parent for new in batch],
-        "payload": [new.input for new in batch],
+        "kind": arrays.ints(kinds),
+        "instance_id": arrays.texts([new.instance_id for new in batch]),
+        "run": f"{{{','.join([new.run_id for new in batch])}}}",
+        "labels": arrays.texts([_labels_of(new) for new in batch]),
+        "trace_parent": arrays.texts([new.trace_parent for new in batch]),
+        "payload": arrays.byteas([new.input for new in batch]),
         **_kind_columns(firsts, lanes),
     }
 

@@ -10,7 +10,7 @@ WITH kind AS MATERIALIZED (
 ), batch AS MATERIALIZED (
     SELECT *
     FROM unnest(
-        %(kind)b::int[], %(instance_id)b::text[], %(run)b::uuid[], %(labels)b::jsonb[],
+        %(kind)b::int[], %(instance_id)b::text[], %(run)s::uuid[], %(labels)b::text[],
         %(trace_parent)b::text[], %(payload)b::bytea[]
     ) WITH ORDINALITY AS b (
         kind, instance_id, run, labels, trace_parent, payload, position
@@ -32,7 +32,7 @@ WITH kind AS MATERIALIZED (
     )
     SELECT
         b.instance_id, b.run, k.definition, k.policy_fingerprint, 'running', k.owner,
-        COALESCE(b.labels, '{{}}'), b.trace_parent, m.now, b.payload
+        COALESCE(b.labels::jsonb, '{{}}'), b.trace_parent, m.now, b.payload
     FROM batch AS b
     JOIN kind AS k ON k.kind = b.kind
     CROSS JOIN moment AS m
