@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import psycopg
 
@@ -94,7 +94,21 @@ class PostgresClaims:
         reach: int,
     ) -> tuple[int, list[Claim]]:
         """Claim among the ``reach`` best; return how many of those there are, and the claims."""
-        parameters = {
+        parameters = self._parameters(session, claim_no, lanes, limit, reach)
+
+        def work(connection: Connection) -> Sequence[Row]:
+            return execute_numbered(connection, self._database.statements["claim"], parameters)
+
+        rows = self._database.run(work, patience=())
+        if not rows:
+            raise SessionEndedError(session)
+        taken = (row for row in rows if row[1] is not None)
+        return rows[0][0], [self._taken(row, session, claim_no) for row in taken]
+
+    def _parameters(
+        self, session: SessionId, claim_no: int, lanes: list[int], limit: int, reach: int
+    ) -> dict[str, Any]:
+        return {
             "session": session,
             "claim_no": claim_no,
             "lanes": ints(lanes),
@@ -106,15 +120,6 @@ class PostgresClaims:
             "together": _TOGETHER,
             "now": self._database.clock.parameter(),
         }
-
-        def work(connection: Connection) -> Sequence[Row]:
-            return execute_numbered(connection, self._database.statements["claim"], parameters)
-
-        rows = self._database.run(work, patience=())
-        if not rows:
-            raise SessionEndedError(session)
-        taken = (row for row in rows if row[1] is not None)
-        return rows[0][0], [self._taken(row, session, claim_no) for row in taken]
 
     def _taken(self, row: Row, session: SessionId, claim_no: int) -> Claim:
         """Return the claim of a row of ``claim.sql``: what was queued is neither held nor begun."""
