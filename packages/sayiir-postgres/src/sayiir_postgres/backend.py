@@ -18,7 +18,7 @@ from sayiir_postgres.database import Database
 from sayiir_postgres.definitions import PostgresDefinitions
 from sayiir_postgres.instances import PostgresInstances
 from sayiir_postgres.lanes import Lanes
-from sayiir_postgres.migrate import DEFAULT_SCHEMA, check_schema
+from sayiir_postgres.migrate import DEFAULT_SCHEMA, check_schema, migration_script
 from sayiir_postgres.ownership import PostgresOwnership
 from sayiir_postgres.results import PostgresResults
 from sayiir_postgres.server_clock import ServerClock
@@ -153,6 +153,10 @@ class PostgresBackend:
     def open(self) -> None:
         """Connect and prepare the schema; raises ``BackendError`` that names the host."""
         self._database.open()
+
+    def migration_script(self) -> str:
+        """Return the statements that make or update this schema; nothing is connected to."""
+        return migration_script(self._database.schema)
 
     def close(self) -> None:
         """End the sessions of this process and close its connections; a later use opens anew."""

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     # Not in __all__: a star import must not need an optional part.
     from sayiir_postgres import PostgresBackend as PostgresBackend
     from sayiir_runtime.plugins import open_backend
+    from sayiir_runtime.worker import PooledWorker, Worker, WorkerHandle
     from sayiir_sqlite import SQLiteBackend
 
 __version__: Final = "0.1.0"
@@ -82,6 +83,9 @@ _LAZY: Final = {
     "SQLiteBackend": ("sayiir_sqlite", None),
     "PostgresBackend": ("sayiir_postgres", "postgres"),
     "open_backend": ("sayiir_runtime.plugins", None),
+    "PooledWorker": ("sayiir_runtime.worker", None),
+    "Worker": ("sayiir_runtime.worker", None),
+    "WorkerHandle": ("sayiir_runtime.worker", None),
 }
 """Names that cost much to load or may be missing: the module, and the extra that installs it."""
 
@@ -133,6 +137,7 @@ __all__ = [
     "OnMax",
     "Operations",
     "PluginError",
+    "PooledWorker",
     "ResultTimeoutError",
     "RetryPolicy",
     "RunReplacedError",
@@ -142,6 +147,8 @@ __all__ = [
     "TaskError",
     "TaskMetadata",
     "TaskRegistry",
+    "Worker",
+    "WorkerHandle",
     "Workflow",
     "WorkflowClient",
     "WorkflowError",

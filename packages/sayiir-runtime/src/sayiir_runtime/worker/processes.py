@@ -1,9 +1,9 @@
 """Several worker processes under one parent, which starts again what dies.
 
 How this works: children are started as fresh programs, never forked, so nothing of the parent's
-threads and connections is in them. Each child reads a pipe whose other end only the parent holds: at its
-end the parent is gone, however it died, and the child drains. The parent passes signals on, and
-ends when all children have ended.
+threads and connections is in them. Each child is given the reading end of a pipe whose other end
+only the parent holds: at its end the parent is gone, however it died, and the child drains. The
+parent passes signals on, and ends when all children have ended.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Final
 
 logger = logging.getLogger("sayiir.worker")
 
-PARENT_PIPE: Final = "SAYIIR_PARENT_PIPE"
-"""The environment variable with the number of the pipe to the parent."""
+CANNOT_START: Final = 2
+"""The exit code of a child that would fail in the same way if it were started again."""
 
 _STEP_SECONDS: Final = 0.1
 _FIRST_DELAY_SECONDS: Final = 0.5
@@ -29,20 +29,17 @@ _STABLE_SECONDS: Final = 10.0
 _HOPELESS_STARTS: Final = 5
 
 
-def parent_is_gone() -> bool:
+def parent_is_gone(pipe: int) -> bool:
     """Tell, in a child, whether the process that started it has ended."""
-    number = os.environ.get(PARENT_PIPE)
-    if number is None:
-        return False
-    readable, _, _ = select.select([int(number)], [], [], 0)
+    readable, _, _ = select.select([pipe], [], [], 0)
     return bool(readable)
 
 
 class _Child:
     """One place for a worker process, and the process that fills it."""
 
-    def __init__(self, position: int) -> None:
-        self.position = position
+    def __init__(self, worker_id: str) -> None:
+        self.worker_id = worker_id
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
         self.next_start = 0.0
@@ -51,96 +48,103 @@ class _Child:
 
 
 class Supervisor:
-    """Keep ``count`` processes running; each is ``command`` with a worker id of its own."""
+    """Keep ``count`` processes running.
+
+    Each is ``command`` with ``--worker-id=NAME.POSITION`` and ``--parent-pipe=FD``, to be asked by
+    ``parent_is_gone``.
+    """
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], count: int, name: str
     ) -> None:
         self._command = list(command)
         self._environment = dict(environment)
-        self._name = name
-        self._children = [_Child(position) for position in range(count)]
+        self._children = [_Child(f"{name}.{position}") for position in range(count)]
         self._signals: list[int] = []
         self._is_stopping = False
+        self._code = 0
 
     def run(self) -> int:
         """Supervise until told to stop by SIGTERM or SIGINT; return the exit code.
 
-        That is 1 if a child kept dying soon after its start, and all were stopped for it.
+        All are stopped if one cannot be kept running: 2 if it was called wrongly, 1 if it failed
+        five times soon after its start. One that is killed is started again for ever.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda got, _frame: self._signals.append(got))
         read_end, write_end = os.pipe()
         try:
-            return self._supervise(read_end)
+            self._supervise(read_end)
         finally:
             os.close(write_end)
             os.close(read_end)
+        return self._code
 
-    def _supervise(self, pipe: int) -> int:
-        code = 0
-        while True:
-            self._pass_signals_on()
+    def _supervise(self, pipe: int) -> None:
+        while not self._is_stopping or any(child.process for child in self._children):
+            while self._signals:
+                number = self._signals.pop(0)
+                self._stop(number, signal.Signals(number).name)
             for child in self._children:
-                if not self._look_after(child, pipe):
-                    code = 1
-                    self._signals.append(signal.SIGTERM)
-            if self._is_stopping and all(child.process is None for child in self._children):
-                return code
+                self._look_after(child, pipe)
             time.sleep(_STEP_SECONDS)
+        logger.info("all worker processes have ended")
 
-    def _pass_signals_on(self) -> None:
-        while self._signals:
-            number = self._signals.pop(0)
-            self._is_stopping = True
-            logger.warning("%s: stopping all processes", signal.Signals(number).name)
-            for child in self._children:
-                if child.process is not None:
-                    child.process.send_signal(number)
+    def _stop(self, number: int, reason: str) -> None:
+        self._is_stopping = True
+        logger.warning("%s: stopping all worker processes", reason)
+        for child in self._children:
+            if child.process is not None:
+                child.process.send_signal(number)
 
-    def _look_after(self, child: _Child, pipe: int) -> bool:
-        """Start a child, or notice its end; False if starting it again is hopeless."""
+    def _look_after(self, child: _Child, pipe: int) -> None:
         if child.process is None:
             if not self._is_stopping and time.monotonic() >= child.next_start:
                 self._start(child, pipe)
-            return True
+            return
         code = child.process.poll()
         if code is None:
-            return True
+            return
         child.process = None
         if self._is_stopping:
-            return True
-        return self._note_death(child, code)
+            logger.info("worker process %s ended (%s)", child.worker_id, _how(code))
+        else:
+            self._note_death(child, code)
 
     def _start(self, child: _Child, pipe: int) -> None:
-        worker_id = f"{self._name}.{child.position}"
+        child.started = time.monotonic()
         child.process = subprocess.Popen(
-            [*self._command, f"--worker-id={worker_id}"],
-            env={**self._environment, PARENT_PIPE: str(pipe)},
+            [*self._command, f"--worker-id={child.worker_id}", f"--parent-pipe={pipe}"],
+            env=self._environment,
             pass_fds=[pipe],
             # A Ctrl-C reaches the whole group; the parent alone decides what it means.
             start_new_session=True,
         )
-        child.started = time.monotonic()
-        logger.info("worker process %s started (pid %d)", worker_id, child.process.pid)
+        logger.info("worker process %s started (pid %d)", child.worker_id, child.process.pid)
 
-    def _note_death(self, child: _Child, code: int) -> bool:
+    def _note_death(self, child: _Child, code: int) -> None:
         lived = time.monotonic() - child.started
         if lived > _STABLE_SECONDS:
             child.short_lives, child.delay = 0, _FIRST_DELAY_SECONDS
-        else:
-            child.short_lives += 1
-            child.delay = min(child.delay * 2, _LONGEST_DELAY_SECONDS)
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        if code > 0 and child.short_lives >= _HOPELESS_STARTS:
-            logger.error("worker process %d ended %d times (%s)", child.position, code, how)
-            return False
+        child.short_lives += 1
+        if code == CANNOT_START or (code >= 0 and child.short_lives >= _HOPELESS_STARTS):
+            self._code = CANNOT_START if code == CANNOT_START else 1
+            reason = (
+                f"worker process {child.worker_id} cannot be kept running ({_how(code)}, "
+                f"{child.short_lives} times)"
+            )
+            self._stop(signal.SIGTERM, reason)
+            return
         logger.warning(
-            "worker process %d ended (%s) after %.1f s; it starts again in %.1f s",
-            child.position,
-            how,
+            "worker process %s ended (%s) after %.1f s; it starts again in %.1f s",
+            child.worker_id,
+            _how(code),
             lived,
             child.delay,
         )
         child.next_start = time.monotonic() + child.delay
-        return True
+        child.delay = min(child.delay * 2, _LONGEST_DELAY_SECONDS)
+
+
+def _how(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

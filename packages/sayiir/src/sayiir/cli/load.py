@@ -6,17 +6,19 @@ import importlib
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
+from sayiir.cli.refusal import CommandError
 from sayiir_core.authoring import Workflow
-from sayiir_core.errors import DefinitionError
 
 
 def load_workflows(names: Iterable[str]) -> list[Workflow[Any, Any]]:
     """Return the workflows that names stand for, each once, in order.
 
     A name is ``module:attribute``; the attribute is a workflow, or a list, tuple or dict of
-    workflows. ``module`` alone means every workflow of the module. Raises ``DefinitionError``.
+    workflows. ``module`` alone means every workflow of the module. Raises ``CommandError`` for a
+    name that stands for none; what a module raises when it is imported is not caught.
     """
     here = str(Path.cwd())
     if here not in sys.path:
@@ -29,48 +31,54 @@ def load_workflows(names: Iterable[str]) -> list[Workflow[Any, Any]]:
 
 
 def _load(name: str) -> list[Workflow[Any, Any]]:
-    module_name, _, attribute = name.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        raise DefinitionError(
-            f"there is no module {error.name!r} for {name!r}; workflows are named "
-            f"package.module:attribute, as Python would import them from {Path.cwd()}"
-        ) from error
-    if not attribute:
-        return _every(module, name)
+    module_name, colon, attribute = name.partition(":")
+    module = _module(module_name, name)
+    if not colon:
+        workflows = [one for value in vars(module).values() for one in _workflows_in(value)]
+        if not workflows:
+            raise CommandError(f"module {name!r} has no workflow as Flow(...).build() returns it")
+        return workflows
     value: Any = module
     for part in attribute.split("."):
         value = getattr(value, part, None)
     workflows = _workflows_in(value)
     if not workflows:
-        raise DefinitionError(
+        raise CommandError(
             f"{name!r} is {'missing' if value is None else f'a {type(value).__name__}'}, and no "
             f"workflow as Flow(...).build() returns it; {_offer(module)}"
         )
     return workflows
 
 
-def _every(module: Any, name: str) -> list[Workflow[Any, Any]]:
-    workflows = [value for value in vars(module).values() if isinstance(value, Workflow)]
-    if not workflows:
-        raise DefinitionError(f"module {name!r} has no workflow as Flow(...).build() returns it")
-    return workflows
+def _module(module_name: str, name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise CommandError(
+            f"{name!r} names no module: workflows are named package.module:attribute, as Python "
+            f"imports them, not by the path of a file"
+        )
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise CommandError(
+            f"there is no module {error.name!r} for {name!r}; workflows are named "
+            f"package.module:attribute, as Python would import them from {Path.cwd()}"
+        ) from error
 
 
 def _workflows_in(value: Any) -> list[Workflow[Any, Any]]:
-    if isinstance(value, Workflow):
-        return [value]
+    several: list[Any]
     if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple) and all(isinstance(it, Workflow) for it in value):
-        return list(value)
-    return []
+        several = list(cast("Mapping[Any, Any]", value).values())
+    elif isinstance(value, list | tuple):
+        several = list(cast("list[Any] | tuple[Any, ...]", value))
+    else:
+        several = [value]
+    return several if all(isinstance(one, Workflow) for one in several) else []
 
 
-def _offer(module: Any) -> str:
+def _offer(module: ModuleType) -> str:
     names = sorted(name for name, value in vars(module).items() if _workflows_in(value))
     if not names:
         return "the module has none"

@@ -5,34 +5,61 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
+import platform
 import sys
+from collections import Counter
+from collections.abc import Iterable
+from time import monotonic
 from typing import Any, Final
 
 from sayiir.cli.load import load_workflows
+from sayiir.cli.refusal import EXIT_FAILED, EXIT_OK, CommandError
+from sayiir.cli.stops import Stops
+from sayiir.cli.store import (
+    DATABASE_VARIABLE,
+    add_database,
+    database_url,
+    open_store,
+    without_secrets,
+)
+from sayiir_core.authoring import Workflow
+from sayiir_core.errors import SayiirError
 from sayiir_core.ports.backend import Backend
-from sayiir_runtime.plugins import open_backend
+from sayiir_core.workflow.group import tags_in
 from sayiir_runtime.worker import PooledWorker, WorkerHandle
 from sayiir_runtime.worker.pooled import DEFAULT_CONCURRENCY
-from sayiir_runtime.worker.processes import Supervisor, parent_is_gone
+from sayiir_runtime.worker.processes import Supervisor
 
 logger = logging.getLogger("sayiir.worker")
 
-DATABASE_VARIABLE: Final = "SAYIIR_DATABASE_URL"
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_LOOK_SECONDS: Final = 0.1
+_SAY_SECONDS: Final = 5.0
 _DESCRIPTION: Final = """\
 Run the tasks of submitted instances. The first SIGTERM or SIGINT lets what runs end (for --grace at
-most) and gives the rest back; a second one gives everything back at once. Exit code 0: stopped as
-asked; 1: could not start, or a process of --processes could not be kept running."""
+most) and gives the rest back; a second one gives everything back at once; a third one ends the
+process wherever it is."""
+_EPILOG: Final = """\
+exit codes: 0 stopped as asked; 1 ended unasked, or a process of --processes could not be kept
+running; 2 called wrongly, so that the same call would fail again"""
 
 
 def add(commands: Any) -> None:
     """Add the command to a parser's commands."""
     parser = commands.add_parser(
-        "worker", help="run the tasks of submitted instances", description=_DESCRIPTION
+        "worker",
+        help="run the tasks of submitted instances",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
     )
+    add_database(parser)
     option = parser.add_argument
-    option("workflows", nargs="+", metavar="MODULE[:ATTRIBUTE]", help="the workflows to serve")
-    option("--database", metavar="URL", help=f"the store; by default ${DATABASE_VARIABLE}")
+    option(
+        "workflows",
+        nargs="+",
+        metavar="MODULE[:ATTRIBUTE]",
+        help="the workflows to serve; the attribute is one, or a list or dict of them",
+    )
     option("--worker-id", help="a name for this worker; by default host and process id")
     option(
         "--concurrency", type=int, default=DEFAULT_CONCURRENCY, help="tasks at once (%(default)s)"
@@ -46,75 +73,128 @@ def add(commands: Any) -> None:
     option(
         "--grace", metavar="DURATION", default="30s", help="for what runs at the end (%(default)s)"
     )
-    option("--log-level", default="INFO", help="of the loggers sayiir.* (%(default)s)")
-    option("--child", action="store_true", help=argparse.SUPPRESS)
+    option(
+        "--log-level",
+        type=str.upper,
+        choices=_LEVELS,
+        default="INFO",
+        help="of the loggers sayiir.* (%(default)s)",
+    )
+    option("--parent-pipe", type=int, help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Work until stopped; return the exit code."""
     logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s [%(process)d]: %(message)s",
     )
+    logging.getLogger("sayiir").setLevel(options.log_level)
     if options.processes < 1:
-        raise ValueError(f"--processes must be at least 1, not {options.processes}")
-    url = options.database or os.environ.get(DATABASE_VARIABLE)
-    if not url:
-        raise ValueError(
-            f"no store: give --database URL or set {DATABASE_VARIABLE}, for instance to "
-            f"sqlite:///file.db or postgresql://host/database"
-        )
+        raise CommandError(f"--processes must be at least 1, not {options.processes}")
+    url = database_url(options)
     if options.processes > 1:
-        command = [sys.executable, "-m", "sayiir", "worker", *_arguments_of(options), "--child"]
+        command = [sys.executable, "-m", "sayiir", "worker", *_arguments_of(options)]
         environment = {**os.environ, DATABASE_VARIABLE: url}
         return Supervisor(command, environment, options.processes, _name(options)).run()
+    stops = Stops(options.parent_pipe)
     workflows = load_workflows(options.workflows)
-    backend = open_backend(url)
-    worker = PooledWorker(
-        _name(options),
-        backend,
-        concurrency=options.concurrency,
-        tags=[tag.strip() for tag in options.tags.split(",") if tag.strip()],
-        poll_interval=options.poll_interval,
-        claim_ttl=options.claim_ttl,
-        shutdown_grace=options.grace,
-    )
+    backend = open_store(url)
+    try:
+        handle = _start(options, workflows, backend)
+        _say_what_is_served(options, workflows, without_secrets(url))
+        return _serve(handle, stops)
+    finally:
+        backend.close()
+
+
+def _start(
+    options: argparse.Namespace, workflows: Iterable[Workflow[Any, Any]], backend: Backend
+) -> WorkerHandle:
+    try:
+        worker = PooledWorker(
+            _name(options),
+            backend,
+            concurrency=options.concurrency,
+            tags=_tags(options),
+            poll_interval=options.poll_interval,
+            claim_ttl=options.claim_ttl,
+            shutdown_grace=options.grace,
+        )
+        return worker.start(workflows)
+    except (SayiirError, ValueError) as error:
+        raise CommandError(str(error)) from error
+
+
+def _say_what_is_served(
+    options: argparse.Namespace, workflows: Iterable[Workflow[Any, Any]], store: str
+) -> None:
+    tags = set(_tags(options))
+    known: set[str] = set()
     for workflow in workflows:
-        logger.info("serves %s", workflow.definition.identity)
-    _serve(worker.start(workflows), backend, is_child=options.child)
-    return 0
+        groups = {node.group for node in workflow.definition.nodes}
+        known = known.union(*map(tags_in, groups))
+        others = sorted(group for group in groups if tags and not tags_in(group) <= tags)
+        left = f"; leaves tasks tagged {' and '.join(others)} to others" if others else ""
+        logger.info("serves %s%s", workflow.definition.identity, left)
+    for tag in sorted(tags - known):
+        logger.warning("no task of these workflows has the tag %r", tag)
+    logger.info(
+        "worker %s on %s: %d tasks at once, tags %s, lease %s, grace %s; "
+        "stop it with SIGTERM or Ctrl-C",
+        _name(options),
+        store,
+        options.concurrency,
+        ",".join(sorted(tags)) or "any",
+        options.claim_ttl,
+        options.grace,
+    )
 
 
-def _serve(handle: WorkerHandle, backend: Backend, *, is_child: bool) -> None:
-    stops = 0
-
-    def stop(number: int, _frame: object) -> None:
-        nonlocal stops
-        stops += 1
-        name = signal.Signals(number).name
-        if stops == 1:
-            running = handle.report().running
-            logger.warning("%s: letting %d running tasks end: %s", name, len(running), running)
+def _serve(handle: WorkerHandle, stops: Stops) -> int:
+    session = None
+    speak_at: float | None = None
+    while not handle.join(_LOOK_SECONDS):
+        report = handle.report()
+        if session is None and report.session is not None:
+            session = report.session
+            logger.info("worker %s works as session %s", handle.worker_id, session)
+        reason = stops.take()
+        if reason is not None and speak_at is None:
             handle.shutdown()
-        else:
-            logger.warning("%s again: giving everything back", name)
+            logger.warning("%s: %s", reason, _ending(report.running))
+            speak_at = monotonic() + _SAY_SECONDS
+        elif reason is not None:
+            logger.warning("%s again: giving everything back", reason)
             handle.abort()
+        elif speak_at is not None and monotonic() >= speak_at:
+            logger.warning("still stopping: %s", _ending(report.running))
+            speak_at = monotonic() + _SAY_SECONDS
+    report = handle.report()
+    if report.abandoned:
+        logger.warning("%d tasks did not end in time and run again elsewhere", report.abandoned)
+    counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
+    logger.info("worker %s has stopped: %s", handle.worker_id, counts or "it had nothing to do")
+    if stops.were_asked:
+        return EXIT_OK
+    logger.error("worker %s has ended although nobody asked it to", handle.worker_id)
+    return EXIT_FAILED
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    logger.info("worker %s works; stop it with SIGTERM or Ctrl-C", handle.worker_id)
-    # In pieces, because a signal is handled only between two calls of the main thread.
-    while not handle.join(0.2):
-        if is_child and stops == 0 and parent_is_gone():
-            logger.warning("the process that started this worker is gone: stopping, too")
-            stops += 1
-            handle.shutdown()
-    backend.close()
-    logger.info("worker %s has stopped: %s", handle.worker_id, handle.report().counts)
+
+def _ending(running: list[str]) -> str:
+    if not running:
+        return "nothing runs"
+    counted = sorted(Counter(running).items())
+    return "letting these tasks end: " + ", ".join(f"{path} ({n})" for path, n in counted)
 
 
 def _name(options: argparse.Namespace) -> str:
-    return options.worker_id or f"{os.uname().nodename}:{os.getpid()}"
+    return options.worker_id or f"{platform.node() or 'worker'}:{os.getpid()}"
+
+
+def _tags(options: argparse.Namespace) -> list[str]:
+    return [tag.strip() for tag in options.tags.split(",") if tag.strip()]
 
 
 def _arguments_of(options: argparse.Namespace) -> list[str]:
