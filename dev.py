@@ -24,6 +24,7 @@ _VERBS = {
     "imports": verbs.imports,
     "docs": verbs.docs,
     "laws": verbs.laws,
+    "fleet": verbs.fleet,
     "chaos": verbs.chaos,
     "bench": verbs.bench,
     "native": verbs.native,

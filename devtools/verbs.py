@@ -58,6 +58,11 @@ def laws(arguments: Sequence[str]) -> int:
     return _module("pytest", ["tests/laws", "-n", str(_workers()), *chosen], examples)
 
 
+def fleet(arguments: Sequence[str]) -> int:
+    """Simulate fleets of workers: fleet [--seeds N] [--start K], or [--seed S] for a story."""
+    return _module("sayiir_pytest.fleet", arguments)
+
+
 def chaos(arguments: Sequence[str]) -> int:
     """Break real workers and a real server in turn: chaos [SECONDS, 60 if none is given] [SEED]."""
     seconds, seed, *chosen = [*arguments, *["60", "1"][len(arguments) :]]

@@ -6,8 +6,19 @@ call to the model store late, twice or not at all, loses answers, stops and kill
 the laws at every step. The same seed gives the same story, event by event.
 """
 
+from sayiir_pytest.fleet.campaign import CampaignReport, campaign, story
 from sayiir_pytest.fleet.faults import CALM, ROUGH, Faults
 from sayiir_pytest.fleet.fleet import Fleet, FleetReport
 from sayiir_pytest.fleet.watch import Violation
 
-__all__ = ["CALM", "ROUGH", "Faults", "Fleet", "FleetReport", "Violation"]
+__all__ = [
+    "CALM",
+    "ROUGH",
+    "CampaignReport",
+    "Faults",
+    "Fleet",
+    "FleetReport",
+    "Violation",
+    "campaign",
+    "story",
+]
