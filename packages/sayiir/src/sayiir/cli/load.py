@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from sayiir.cli.refusal import CommandError
 from sayiir_core.authoring import Workflow
@@ -68,13 +68,11 @@ def _module(module_name: str, name: str) -> ModuleType:
 
 
 def _workflows_in(value: Any) -> list[Workflow[Any, Any]]:
-    several: list[Any]
-    if isinstance(value, Mapping):
-        several = list(cast("Mapping[Any, Any]", value).values())
-    elif isinstance(value, list | tuple):
-        several = list(cast("list[Any] | tuple[Any, ...]", value))
-    else:
-        several = [value]
+    several: list[Any] = [value]
+    if issubclass(type(value), Mapping):
+        several = list(value.values())
+    elif issubclass(type(value), list | tuple):
+        several = list(value)
     return several if all(isinstance(one, Workflow) for one in several) else []
 
 
