@@ -2,15 +2,19 @@
 
 import socket
 import traceback
+from datetime import timedelta
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from sayiir_core.errors import BackendError, PluginError
-from sayiir_core.ids import InstanceId
+from sayiir_core.ids import InstanceId, SessionId, WorkflowId
+from sayiir_core.ports.sessions import NewSession
 from sayiir_core.snapshot.effect import Fail
+from sayiir_core.snapshot.head import Lane
 from sayiir_core.snapshot.step import ErrorRecord
+from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_postgres import PostgresBackend
 from sayiir_postgres.plugin import open_url
 from sayiir_pytest.clock import VirtualClock
@@ -125,6 +129,22 @@ def test_texts_that_the_server_refuses_are_mended(place: tuple[str, str]) -> Non
     rig.close()
     assert stored is not None
     assert ("E\ufffd", "bad ?", "\ufffd") == (stored.type, stored.message, stored.traceback)
+
+
+def test_a_session_cannot_serve_what_is_not_stored(place: tuple[str, str]) -> None:
+    """Name the definition and the remedy, and register nothing."""
+    dsn, schema = place
+    backend = PostgresBackend(dsn, schema=schema)
+    lane = Lane(DefinitionIdentity(WorkflowId("unsaved"), "0" * 64), "")
+    new = NewSession(
+        session_id=SessionId("s"), worker_id="w", ttl=timedelta(seconds=30), lanes=(lane,)
+    )
+
+    with pytest.raises(BackendError, match=r"unsaved@.* save it before"):
+        backend.sessions.register(new)
+
+    assert [] == backend.sessions.live()
+    backend.close()
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ class Lanes:
         for lane in missing:
             if lane.identity not in self._definitions:
                 raise BackendError(
-                    f"definition {lane.identity} is not stored here; save it before its instances"
+                    f"definition {lane.identity} is not stored here; save it before its instances "
+                    f"and before a session that serves it"
                 )
         if missing:
             pairs = sorted((self._definitions[lane.identity], lane.group) for lane in missing)
