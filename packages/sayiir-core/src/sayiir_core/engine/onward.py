@@ -77,7 +77,7 @@ class Onward:
 def onward(definition: Definition, ordinal: int) -> Onward | None:
     """Return what follows a task in every run, None if that depends on the run or on its value."""
     node = definition.task(ordinal)
-    if definition.scopes[node.scope].depth or node.is_key or node.loop is not None:
+    if definition.scopes[node.scope].depth:
         return None
     value = StepRef(ordinal)
     then = straight(definition, node, (), value)
