@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,32 @@ def test_hello_says_hello() -> None:
 def test_orders_are_approved_by_a_signal_or_declined_by_a_deadline() -> None:
     """Both ends of the story, on a SQLite file."""
     assert _ORDERS == _printed("02_order")
+
+
+@pytest.mark.slow
+def test_orders_on_three_workers_are_all_done_although_one_worker_is_killed() -> None:
+    """Nothing is lost, no payment is taken twice, and tagged steps run where they may."""
+    printed = _printed("04_distributed_orders")
+
+    table = {
+        line.split()[0]: [int(word) for word in line.split()[1:]]
+        for line in printed.splitlines()
+        if re.fullmatch(r"\w+( +\d+){3}", line)
+    }
+    again = int(re.findall(r"(\d+) were begun again", printed)[0])
+    assert ["pay", "reserve", "draw_label", "pack", "ship"] == list(table)
+    assert 1000 + again == sum(map(sum, table.values()))
+    assert 0 <= again <= sum(bob for _, bob, _ in table.values())
+    assert [0, 0] == table["draw_label"][:2]
+    assert 50 <= sum(bob for _, bob, _ in table.values()) < 1000
+    for words in (
+        "180 small orders are shipped.",
+        "20 large orders wait for an approval. Grace approves them.",
+        "20 large orders are shipped.",
+        "200 payments were taken, one for each order.",
+        "stopped as asked: exit codes [0, 0].",
+    ):
+        assert words in printed
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
