@@ -267,3 +267,33 @@ def test_a_pause_is_shared_with_those_who_are_heard_in_it(
     sender._pause(outbox, LONGEST_PAUSE)
 
     assert expected * LONGEST_PAUSE == pytest.approx(sum(outbox.stopping.waits))
+
+
+class WatchedLock:
+    """A lock that notes what holds when it is given back."""
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        self.seen: list[object] = []
+        self._look = look
+
+    def __enter__(self) -> None:
+        """Take no lock: the test has one thread."""
+
+    def __exit__(self, *_: object) -> None:
+        """Note what holds."""
+        self.seen.append(self._look())
+
+
+def test_a_stop_never_slips_between_two_looks_of_the_thread() -> None:
+    """Stop and wake under the lock, or the thread clears the wake-up and sleeps for a minute."""
+    address = Address("host=127.0.0.1 port=1")
+    sender = Notifier(Channel(address, Statements.load("any")), "token")
+    outbox = sender._outbox = notifier._Outbox()
+    outbox.thread = threading.Thread(target=lambda: None)
+    outbox.thread.start()
+    lock = WatchedLock(lambda: (outbox.stopping.is_set(), outbox.waiting.is_set()))
+    sender._lock = lock  # type: ignore[assignment]
+
+    sender.stop()
+
+    assert [(True, True)] == lock.seen
