@@ -9,15 +9,18 @@ the laws at every step. The same seed gives the same story, event by event.
 from sayiir_pytest.fleet.campaign import CampaignReport, campaign, story
 from sayiir_pytest.fleet.faults import CALM, ROUGH, Faults
 from sayiir_pytest.fleet.fleet import Fleet, FleetReport
+from sayiir_pytest.fleet.parts import REAL, Parts
 from sayiir_pytest.fleet.watch import Violation
 
 __all__ = [
     "CALM",
+    "REAL",
     "ROUGH",
     "CampaignReport",
     "Faults",
     "Fleet",
     "FleetReport",
+    "Parts",
     "Violation",
     "campaign",
     "story",

@@ -14,14 +14,15 @@ from sayiir_core.errors import InstanceNotFoundError, InstanceStateError
 from sayiir_core.ids import InstanceId
 from sayiir_pytest.fleet.faults import ROUGH, Faults
 from sayiir_pytest.fleet.instance import ENDS, Submitted
+from sayiir_pytest.fleet.parts import REAL, Parts
 from sayiir_pytest.fleet.plans import draw_plan
 from sayiir_pytest.fleet.watch import Violation, Watch
+from sayiir_pytest.fleet.watched import WatchedBackend
 from sayiir_pytest.fleet.worker import VirtualWorker
 from sayiir_pytest.fleet.world import World
 from sayiir_pytest.strategies.build import build
 from sayiir_pytest.strategies.calls import CallLog
 from sayiir_pytest.strategies.expect import Expected, expected
-from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.worker.held import Held
 
@@ -53,13 +54,21 @@ class Fleet:
     """
 
     def __init__(
-        self, seed: int, *, workers: int = 3, instances: int = 3, faults: Faults = ROUGH
+        self,
+        seed: int,
+        *,
+        workers: int = 3,
+        instances: int = 3,
+        faults: Faults = ROUGH,
+        parts: Parts = REAL,
     ) -> None:
         self.seed = seed
         self.world = World(seed, faults)
-        self.backend = InMemoryBackend(clock=self.world.clock)
+        self.backend = parts.backend(self.world.clock)
         self.watch = Watch(self.backend)
         self.submitted: dict[InstanceId, Submitted] = {}
+        self._watched = WatchedBackend(self.backend, self.watch, lambda: self.submitted)
+        self._parts = parts
         self.deaths = 0
         self._workers: list[VirtualWorker] = []
         self._size = workers
@@ -174,7 +183,7 @@ class Fleet:
         self._numbers += 1
         worker = VirtualWorker(
             self.world,
-            self.backend,
+            self._watched,
             self.watch,
             workflows,
             worker_id=name,
@@ -182,6 +191,7 @@ class Fleet:
             concurrency=self.world.random.choice([1, 2, 8]),
             kills=self._kills,
             on_death=lambda dead: self._bury(dead, name, workflows),
+            parts=self._parts,
         )
         self._workers.append(worker)
         worker.start()

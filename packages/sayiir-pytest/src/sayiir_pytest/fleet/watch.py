@@ -1,18 +1,20 @@
-"""The laws, checked while a fleet works."""
+"""The laws of safety, checked at every call that a worker makes to the store."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sayiir_core.ids import Index, RunId, SessionId
+from sayiir_core.ids import Index, InstanceId, RunId, SessionId
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.checkpoints import CheckpointStore
-from sayiir_core.snapshot.answer import Answer, Committed
-from sayiir_core.snapshot.effect import Checkpoint, Record
-from sayiir_core.snapshot.head import CursorState, Head, InstanceState
+from sayiir_core.ports.sessions import SessionView
+from sayiir_core.snapshot.answer import Answer, Claim, Committed, Lost
+from sayiir_core.snapshot.control import claim_order
+from sayiir_core.snapshot.effect import Checkpoint, Lease, Record
+from sayiir_core.snapshot.head import Cursor, CursorKey, CursorState, Head, InstanceState, Lane
 from sayiir_core.snapshot.step import StepStatus
-from sayiir_runtime.worker.held import Held
+from sayiir_runtime.worker.held import SUSPECT_AFTER, Held
 
 StepKey = tuple[RunId, int, Index]
 
@@ -21,63 +23,143 @@ class Violation(AssertionError):  # noqa: N818 - what it is, as a test reports i
     """A law does not hold; the text ends with the seed and the last events."""
 
 
-class WatchedCheckpoints:
-    """A checkpoint port that notes what it stores."""
-
-    def __init__(self, inner: CheckpointStore, watch: Watch) -> None:
-        self._inner = inner
-        self._watch = watch
-
-    def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
-        """Commit, and look at what was recorded."""
-        answers = self._inner.commit(batch)
-        for checkpoint, answer in zip(batch, answers, strict=True):
-            self._watch.committed(checkpoint, answer)
-        return answers
-
-
 class Watch:
     """What was seen of one fleet."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self.checkpoints = WatchedCheckpoints(backend.checkpoints, self)
         self.recorded: set[StepKey] = set()
         self.started: dict[StepKey, int] = {}
         self.late_starts = 0
         self.stale_writes = 0
+        self.charges = 0
+        self._begun: set[tuple[StepKey, SessionId, int]] = set()
+        self._given: set[tuple[RunId, CursorKey, int]] = set()
 
-    def committed(self, checkpoint: Checkpoint, answer: Answer) -> None:
-        """Note an answer: a step may succeed once only (law 2)."""
-        if not isinstance(answer, Committed):
-            self.stale_writes += 1
+    # Commits.
+
+    def committed(self, checkpoint: Checkpoint, answer: Answer, before: Head, after: Head) -> None:
+        """Check an answer: only the holder writes, each step succeeds once, Lost changes nothing.
+
+        ``before`` and ``after`` are the head of the instance around the commit.
+        """
+        lease = checkpoint.lease
+        if not isinstance(answer, Committed) or answer.replayed:
+            if before != after:
+                raise Violation(f"law 3: {answer} has changed {lease.instance_id}")
+            self.stale_writes += isinstance(answer, Lost)
             return
-        if answer.replayed:
-            return
+        cursor = before.cursors.get(lease.key)
+        if before.header.run_id != lease.run_id or cursor is None:
+            raise Violation(f"law 4: {lease} was committed, and there is no such cursor")
+        if (cursor.session, cursor.fence) != (lease.session, lease.fence):
+            raise Violation(f"law 4: {lease} was committed, but {cursor} is not held by it")
+        if cursor.seq != checkpoint.seq:
+            raise Violation(f"law 3: a commit was counted twice: {checkpoint} at {cursor}")
+        self._note_records(checkpoint)
+        for claim in answer.claims:
+            self._note_claim(claim, after.cursors.get(claim.lease.key))
+
+    def _note_records(self, checkpoint: Checkpoint) -> None:
         for effect in checkpoint.effects:
             if isinstance(effect, Record) and effect.step.status is StepStatus.SUCCEEDED:
                 key = (checkpoint.lease.run_id, effect.step.node, effect.step.turns)
                 if key in self.recorded:
-                    raise Violation(f"step {key} of {checkpoint.lease.instance_id} recorded twice")
+                    raise Violation(f"law 2: step {key} was recorded twice")
                 self.recorded.add(key)
 
-    def body_starts(self, held: Held) -> None:
-        """Note a start: a recorded step never runs again, unless its session has ended (law 2)."""
+    # Claims.
+
+    def claimed(
+        self,
+        claims: Sequence[Claim],
+        lanes: Collection[Lane],
+        now: datetime,
+        before: dict[InstanceId, Head],
+    ) -> None:
+        """Check a claim: it gives what is due and free, of its lanes, best first."""
+        for claim in claims:
+            head = before[claim.lease.instance_id]
+            cursor = head.cursors[claim.lease.key]
+            if not cursor.claimable(now) or head.header.state is not InstanceState.RUNNING:
+                raise Violation(f"law 4: {claim.lease} was given, but cannot be claimed: {cursor}")
+            if head.header.owner is not None:
+                raise Violation(f"law 4: {claim.lease} was given, but its run is owned")
+            if Lane(head.header.identity, cursor.group) not in lanes:
+                raise Violation(f"a worker got {claim.lease} of a lane that it does not serve")
+            stored = self._backend.instances.load(claim.lease.instance_id).cursors[claim.lease.key]
+            self._note_claim(claim, stored)
+        aging = self._backend.claims.aging_interval
+        order = [claim_order(claim.cursor, aging) for claim in claims]
+        if order != sorted(order):
+            raise Violation(f"a claim is not in the order of the queue: {order}")
+
+    def _note_claim(self, claim: Claim, stored: Cursor | None) -> None:
+        lease = claim.lease
+        given = (lease.run_id, lease.key, lease.fence)
+        if given in self._given:
+            raise Violation(f"law 4: the fence of {lease} was given twice")
+        self._given.add(given)
+        if stored is None or (stored.session, stored.fence) != (lease.session, lease.fence):
+            raise Violation(f"law 4: {lease} does not hold {stored}")
+
+    # Bodies and deaths.
+
+    def body_starts(self, held: Held, running: Iterable[Held]) -> None:
+        """Note a start: no recorded step again, of those that may kill only one at a time."""
         lease, cursor = held.claim.lease, held.claim.cursor
         key = (lease.run_id, cursor.node, cursor.turns)
         self.started[key] = self.started.get(key, 0) + 1
+        self._begun.add((key, lease.session, lease.fence))
+        if held.is_suspect and sum(other.is_suspect for other in running) > 1:
+            raise Violation(f"{lease} may kill its process, and runs beside another such body")
+        if cursor.deaths and cursor.started_at is None:
+            raise Violation(f"{lease} may kill its process, and starts without a mark")
         if key not in self.recorded:
             return
         view = self._backend.sessions.view(lease.session)
-        if view is not None and view.alive and self._holds(held):
-            raise Violation(f"recorded step {key} of {lease.instance_id} starts again")
+        if view is not None and view.alive and self._holds(lease):
+            raise Violation(f"law 2: recorded step {key} of {lease.instance_id} starts again")
         self.late_starts += 1
 
-    def _holds(self, held: Held) -> bool:
-        lease = held.claim.lease
-        head = self._backend.instances.load(lease.instance_id)
-        cursor = head.cursors.get(lease.key)
+    def _holds(self, lease: Lease) -> bool:
+        cursor = self._backend.instances.load(lease.instance_id).cursors.get(lease.key)
         return cursor is not None and cursor.fence == lease.fence
+
+    def reaped(self, dead: Sequence[SessionView], now: datetime) -> None:
+        """Check that only those were called dead whose leases have expired."""
+        for view in dead:
+            if now - view.renewed_at <= view.ttl:
+                raise Violation(f"law 6: {view.session_id} was taken for dead, and lives: {view}")
+
+    def bereaved(
+        self, dead: Collection[SessionId], before: Iterable[Head], after: dict[InstanceId, Head]
+    ) -> None:
+        """Judge whom a death was charged to: innocents are those whose body never began.
+
+        A mark may be under way when a process dies, of one that may kill at a time; so one of
+        them may be charged before it has begun, and no more.
+        """
+        innocent: dict[SessionId, list[Cursor]] = {session: [] for session in dead}
+        for head in before:
+            header = head.header
+            for key, cursor in head.cursors.items():
+                session = cursor.session
+                if session is None or session not in innocent:
+                    continue
+                charged = after[header.instance_id].cursors[key].deaths != cursor.deaths
+                self.charges += charged
+                if charged != (cursor.started_at is not None or not cursor.deaths):
+                    raise Violation(f"a death was counted wrongly, charged={charged}: {cursor}")
+                body = (header.run_id, cursor.node, cursor.turns)
+                began = (body, session, cursor.fence) in self._begun
+                if charged and len(cursor.deaths) >= SUSPECT_AFTER and not began:
+                    innocent[session].append(cursor)
+        for cursors in innocent.values():
+            if len(cursors) > 1:
+                raise Violation(f"innocent: a death was charged to what did not run: {cursors}")
+
+    # What always holds.
 
     def check(self, head: Head, live: set[SessionId]) -> None:
         """Check that every cursor of a live instance is where something ends its wait (law 5)."""

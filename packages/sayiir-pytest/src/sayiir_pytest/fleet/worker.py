@@ -14,14 +14,12 @@ from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.workflow.definition import Definition
+from sayiir_pytest.fleet.parts import REAL, Parts
 from sayiir_pytest.fleet.watch import Watch
 from sayiir_pytest.fleet.world import World
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.input import MISSING, InputReader
-from sayiir_runtime.worker.claimer import Claimer
-from sayiir_runtime.worker.committer import Committer
-from sayiir_runtime.worker.desk import Desk
 from sayiir_runtime.worker.held import Held
 from sayiir_runtime.worker.outage import Outage
 from sayiir_runtime.worker.script import Script
@@ -86,6 +84,7 @@ class VirtualWorker:
         concurrency: int,
         kills: Callable[[Held], bool],
         on_death: Callable[[VirtualWorker], None],
+        parts: Parts = REAL,
     ) -> None:
         self.name = f"{worker_id}#{number}"
         self.is_dead = False
@@ -98,7 +97,7 @@ class VirtualWorker:
         self._cut_off_until = 0.0
         self._skew = timedelta(seconds=world.random.uniform(-1, 1) * world.faults.skew)
         serving = Serving(workflows, default_codec())
-        self.desk = Desk(
+        self.desk = parts.desk(
             serving,
             concurrency=concurrency,
             aging_interval=backend.claims.aging_interval,
@@ -107,14 +106,14 @@ class VirtualWorker:
         )
         self._keeper = VirtualKeeper(backend, worker_id, number, serving)
         outage = Outage(self.desk.counts, worker_id, world.random)
-        self._committer = Committer(
+        self._committer = parts.committer(
             self.desk,
-            watch.checkpoints,
+            backend.checkpoints,
             outage,
             after=self._look_around,
             session_lost=self._lose_session,
         )
-        self._claimer = Claimer(
+        self._claimer = parts.claimer(
             self.desk,
             backend,
             self._keeper,
@@ -252,7 +251,7 @@ class VirtualWorker:
             self.desk.unfit(held)
             self._claims.wake()
             return
-        self._watch.body_starts(held)
+        self._watch.body_starts(held, self.desk.running())
         assert held.body is not None
         lease, program = held.claim.lease, held.program
         reader = InputReader(
