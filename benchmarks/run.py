@@ -22,7 +22,17 @@ from measure import Result, Settings, Workload
 from peers import started_peers
 
 # Modules are imported when their turn comes: not every workload needs every backend.
-WORKLOADS = {"W1": "w1", "W1b": "w1", "W2": "w2", "W3": "w3", "W4": "w4", "W8": "w8"}
+WORKLOADS = {
+    "W1": "w1",
+    "W1b": "w1",
+    "W2": "w2",
+    "W3": "w3",
+    "W4": "w4",
+    "W5": "w5",
+    "W5b": "w5",
+    "W6": "w6",
+    "W8": "w8",
+}
 RESULTS = Path(__file__).resolve().parent / "results"
 
 _COLUMNS: Sequence[tuple[str, int, Callable[[Result], str]]] = (

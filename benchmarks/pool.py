@@ -1,0 +1,154 @@
+"""Worker processes over a private server: how the pool's workloads start and watch them."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import psycopg
+from pg_raw import RawPool
+from pool_child import PAYLOAD
+from pool_flows import FLOWS, STEPS
+
+from sayiir import PostgresBackend, WorkflowClient
+from sayiir_pytest.postgres_server import PostgresServer
+
+_CHILD = Path(__file__).with_name("pool_child.py")
+_LOOK_SECONDS = 0.005
+_LIMIT_SECONDS = 120.0
+
+
+class Child:
+    """One process of ``pool_child.py``."""
+
+    def __init__(self, kind: str, dsn: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(_CHILD), kind, dsn],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.hear("ready")
+
+    def tell(self, words: str, answer: str) -> None:
+        """Tell it something and await its answer."""
+        _open(self._process.stdin).write(words + "\n")
+        _open(self._process.stdin).flush()
+        self.hear(answer)
+
+    def hear(self, word: str) -> None:
+        """Await a word, skipping what bodies announce."""
+        while (line := self.line()) != word:
+            assert line, "the process has died"
+
+    def line(self) -> str:
+        """Return its next line."""
+        return _open(self._process.stdout).readline().strip()
+
+    def close(self) -> None:
+        """End it."""
+        _open(self._process.stdin).close()
+        self._process.wait()
+
+
+class Ours:
+    """Our store, filled by the client, drained by workers."""
+
+    kind = "ours"
+    _left = "SELECT count(*) FROM sayiir.cursors"
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self.backend = PostgresBackend(dsn)
+        self.client = WorkflowClient(self.backend)
+        self._numbers = itertools.count()
+        self._connection = psycopg.connect(dsn, autocommit=True)
+
+    def fill(self, flow: str, count: int) -> None:
+        """Submit instances."""
+        items = [(f"{flow}-{next(self._numbers)}", 1) for _ in range(count)]
+        self.client.submit_many(FLOWS[flow], items)
+
+    def left(self) -> int:
+        """Return how many cursors there are."""
+        row = self._connection.execute(self._left.encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+        self.backend.close()
+
+
+class Limit(Ours):
+    """The raw tables, filled and drained by plain statements."""
+
+    kind = "limit"
+    _left = "SELECT count(*) FROM cursor"
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self.pool = RawPool(dsn, STEPS, PAYLOAD)
+        self._connection = psycopg.connect(dsn, autocommit=True)
+
+    def fill(self, flow: str, count: int) -> None:
+        """Insert instances, of four steps whatever the flow."""
+        del flow
+        self.pool.fill(count)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+        self.pool.close()
+
+
+@contextmanager
+def sides(server: PostgresServer, name: str) -> Generator[dict[str, Ours]]:
+    """Make a database for each side."""
+    made: dict[str, Ours] = {
+        "ours": Ours(server.create_database(f"{name}_ours")),
+        "limit": Limit(server.create_database(f"{name}_limit")),
+    }
+    try:
+        yield made
+    finally:
+        for side in made.values():
+            side.close()
+
+
+@contextmanager
+def children(side: Ours, count: int) -> Generator[list[Child]]:
+    """Start worker processes, which wait to be told what to run."""
+    started = [Child(side.kind, side.dsn) for _ in range(count)]
+    try:
+        yield started
+    finally:
+        for child in started:
+            child.close()
+
+
+def drained(side: Ours, workers: list[Child], flow: str, count: int) -> float:
+    """Return how many seconds the workers take for instances that were submitted first."""
+    side.fill(flow, count)
+    start = time.perf_counter()
+    for worker in workers:
+        worker.tell(f"run {flow}", "running")
+    while side.left():
+        assert time.perf_counter() - start < _LIMIT_SECONDS, f"{side.left()} instances are left"
+        time.sleep(_LOOK_SECONDS)
+    taken = time.perf_counter() - start
+    for worker in workers:
+        worker.tell("stop", "stopped")
+    return taken
+
+
+def _open(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream

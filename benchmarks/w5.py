@@ -1,0 +1,81 @@
+"""W5: a pool on PostgreSQL works off instances that were submitted before.
+
+Workers are processes of their own with default settings; the limit does the same guarded work in
+batches of 300 on two connections for each process. A fork of four is six steps with its first and
+last; its limit is that of a chain, per step. Tasks of 5 ms are compared with what the default
+concurrency allows.
+"""
+
+from __future__ import annotations
+
+from measure import Result, Settings, Target, take_turns
+from pool import children, drained, sides
+from pool_flows import PAUSE, STEPS
+
+from sayiir_pytest.postgres_server import PostgresServer
+
+_INSTANCES = 4_000
+_CONCURRENCY = 32
+_FORK_STEPS = 6
+_SERVER = {"shared_buffers": "512MB"}
+
+
+def w5(settings: Settings) -> list[Result]:
+    """Measure no-op tasks with one and with two worker processes."""
+    return [
+        _against_limit(settings, "W5", "1 worker", "sync", 1, 1 / 0.6),
+        _against_limit(settings, "W5", "2 workers", "sync", 2, 1 / 0.6),
+    ]
+
+
+def w5b(settings: Settings) -> list[Result]:
+    """Measure coroutines, forks, and tasks that take a while."""
+    return [
+        _against_limit(settings, "W5b", "async", "async", 1, 1 / 0.35),
+        _against_limit(settings, "W5b", "fork of 4", "fork", 1, 1 / 0.3),
+        _of_concurrency(settings, "5 ms threads", "slow"),
+        _of_concurrency(settings, "5 ms coroutines", "slow-async"),
+    ]
+
+
+def _against_limit(
+    settings: Settings, workload: str, what: str, flow: str, processes: int, at_most: float
+) -> Result:
+    count = settings.size(_INSTANCES)
+    steps = {"ours": _FORK_STEPS if flow == "fork" else STEPS, "limit": STEPS}
+    with (
+        PostgresServer(fsync=True, settings=_SERVER) as server,
+        sides(server, "w5") as made,
+        children(made["ours"], processes) as ours,
+        children(made["limit"], processes) as limit,
+    ):
+        times = take_turns(
+            settings.repeats,
+            {
+                "ours": lambda: (
+                    drained(made["ours"], ours, flow, count) / count / steps["ours"] * 1e6
+                ),
+                "limit": lambda: drained(made["limit"], limit, flow, count) / count / STEPS * 1e6,
+            },
+        )
+    target = Target(of="limit", at_most=at_most)
+    return Result(workload=workload, what=what, unit="µs/step", times=times, target=target)
+
+
+def _of_concurrency(settings: Settings, what: str, flow: str) -> Result:
+    count = settings.size(_INSTANCES)
+    ideal = count * STEPS * PAUSE / _CONCURRENCY * 1e3
+    with (
+        PostgresServer(fsync=True, settings=_SERVER) as server,
+        sides(server, "w5") as made,
+        children(made["ours"], 1) as workers,
+    ):
+        times = take_turns(
+            settings.repeats,
+            {
+                "ours": lambda: drained(made["ours"], workers, flow, count) * 1e3,
+                "limit": lambda: ideal,
+            },
+        )
+    target = Target(of="limit", at_most=1 / 0.95)
+    return Result(workload="W5b", what=what, unit="ms", times=times, target=target)
