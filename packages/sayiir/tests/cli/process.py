@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -63,6 +65,13 @@ class Command:
     def children(self) -> list[int]:
         """Return the process ids of the children, in order of their starts."""
         return [int(number) for number in re.findall(r"started \(pid (\d+)\)", self.said())]
+
+    def ask_again(self) -> None:
+        """Ask a process that stops to stop at once, until it has heard: quick repeats are one."""
+        while "again: giving everything back" not in self.said() and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1.2)
 
     def end(self) -> int:
         """Wait for the end; return the exit code."""

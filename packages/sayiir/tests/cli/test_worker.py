@@ -66,7 +66,7 @@ def test_what_does_not_end_in_the_grace_or_before_a_second_signal_is_given_back(
     command.process.send_signal(signal.SIGTERM)
     command.wait_for("SIGTERM: letting these tasks end")
     if signals == 2:
-        command.process.send_signal(signal.SIGTERM)
+        command.ask_again()
     code = command.end()
     left = handle.status().status
     command.let_go()
@@ -75,6 +75,23 @@ def test_what_does_not_end_in_the_grace_or_before_a_second_signal_is_given_back(
     assert (0, "in_progress") == (code, left)
     assert "1 tasks did not end in time" in command.said()
     assert "first is done" == handle.result(timeout="1m")
+
+
+def test_signals_that_come_together_are_one(worker: Start, client: WorkflowClient) -> None:
+    """A service manager that tells every process of a group does not make tasks be given up."""
+    command = worker("flows:slow", "--processes=2")
+    handle = client.submit(flows.slow, "s-1", "first")
+    runs = command.wait_for_body("first")
+
+    for pid in (runs, command.process.pid, runs):
+        os.kill(pid, signal.SIGTERM)
+    command.wait_for("SIGTERM: letting these tasks end")
+    command.wait_for("SIGTERM: stopping all worker processes")
+    command.let_go()
+
+    assert 0 == command.end()
+    assert "first is done" == handle.result(timeout="5s")
+    assert "giving everything back" not in command.said()
 
 
 def test_a_worker_stops_as_process_1_of_a_container(worker: Start, client: WorkflowClient) -> None:

@@ -37,8 +37,8 @@ _LOOK_SECONDS: Final = 0.1
 _SAY_SECONDS: Final = 5.0
 _DESCRIPTION: Final = """\
 Run the tasks of submitted instances. The first SIGTERM or SIGINT lets what runs end (for --grace at
-most) and gives the rest back; a second one gives everything back at once; a third one ends the
-process wherever it is."""
+most) and gives the rest back; a second one, a second later or more, gives everything back at
+once; a third one ends the process wherever it is."""
 _EPILOG: Final = """\
 exit codes: 0 stopped as asked; 1 ended unasked, or a process of --processes could not be kept
 running; 2 called wrongly, so that the same call would fail again"""
