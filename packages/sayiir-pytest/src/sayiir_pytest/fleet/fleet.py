@@ -12,6 +12,7 @@ from sayiir_core.authoring import Workflow
 from sayiir_core.engine.explain import explain
 from sayiir_core.errors import InstanceNotFoundError, InstanceStateError
 from sayiir_core.ids import InstanceId
+from sayiir_pytest.fleet.bounds import Bounds
 from sayiir_pytest.fleet.faults import ROUGH, Faults
 from sayiir_pytest.fleet.instance import ENDS, Submitted
 from sayiir_pytest.fleet.parts import REAL, Parts
@@ -71,6 +72,8 @@ class Fleet:
         self._parts = parts
         self.deaths = 0
         self._workers: list[VirtualWorker] = []
+        self._bounds = Bounds()
+        self._is_rough = True
         self._size = workers
         self._instances = instances
         self._numbers = 0
@@ -115,14 +118,12 @@ class Fleet:
 
     def _tell(self) -> None:
         world = self.world
-        is_rough = True
         while world.step():
             if world.events % _CHECK_EVERY == 0:
                 self._check()
-            if is_rough and world.monotonic() > _ROUGH_SECONDS:
-                is_rough = False
+            if self._is_rough and world.monotonic() > _ROUGH_SECONDS:
                 self._make_peace()
-            if not is_rough and world.events % 10 == 0 and self._is_over():
+            if not self._is_rough and world.events % 10 == 0 and self._is_over():
                 break
             if world.monotonic() > _PATIENCE_SECONDS or world.events > _MOST_EVENTS:
                 raise Violation(f"some instances never end:\n{self._explained()}")
@@ -200,6 +201,7 @@ class Fleet:
         self, dead: VirtualWorker, name: str, workflows: Iterable[Workflow[Any, Any]]
     ) -> None:
         self.deaths += 1
+        self._bounds.reset()
         self._workers.remove(dead)
         wait = self.world.random.uniform(0, 20)
         self.world.after(wait, lambda: self._employ(name, workflows))
@@ -227,6 +229,7 @@ class Fleet:
                 worker.cut_off(world.random.uniform(0, faults.pause_seconds))
 
     def _make_peace(self) -> None:
+        self._is_rough = False
         self.world.make_peace()
         self.world.tell("peace")
 
@@ -238,12 +241,12 @@ class Fleet:
 
     def _check(self) -> None:
         live = {view.session_id for view in self.backend.sessions.live()}
-        for one in self.submitted.values():
-            try:
-                head = self.backend.instances.load(one.instance_id)
-            except InstanceNotFoundError:
-                continue
+        heads = list(self._watched.eyes.heads().values())
+        for head in heads:
             self.watch.check(head, live)
+        if not self._is_rough:
+            now, moment = self.world.clock.now(), self.world.monotonic()
+            self._bounds.check(heads, self._workers, now, moment)
 
     def _explained(self) -> str:
         lines: list[str] = []

@@ -13,6 +13,7 @@ from sayiir_core.snapshot.answer import Answer, Claim, Committed, Lost
 from sayiir_core.snapshot.control import claim_order
 from sayiir_core.snapshot.effect import Checkpoint, Lease, Record
 from sayiir_core.snapshot.head import Cursor, CursorKey, CursorState, Head, InstanceState, Lane
+from sayiir_core.snapshot.reference import RoutedRef, StepRef
 from sayiir_core.snapshot.step import StepStatus
 from sayiir_runtime.worker.held import SUSPECT_AFTER, Held
 
@@ -115,6 +116,10 @@ class Watch:
             raise Violation(f"{lease} may kill its process, and runs beside another such body")
         if cursor.deaths and cursor.started_at is None:
             raise Violation(f"{lease} may kill its process, and starts without a mark")
+        needed = cursor.input.key if isinstance(cursor.input, RoutedRef) else cursor.input
+        if isinstance(needed, StepRef):
+            if (lease.run_id, needed.node, needed.turns) not in self.recorded:
+                raise Violation(f"law 1: {lease} starts on {needed}, which is not stored")
         if key not in self.recorded:
             return
         view = self._backend.sessions.view(lease.session)
@@ -125,6 +130,11 @@ class Watch:
     def _holds(self, lease: Lease) -> bool:
         cursor = self._backend.instances.load(lease.instance_id).cursors.get(lease.key)
         return cursor is not None and cursor.fence == lease.fence
+
+    def registered(self, before: set[SessionId], after: set[SessionId]) -> None:
+        """Check that a new session ends no other, whatever they are called."""
+        if not before < after:
+            raise Violation(f"a new session has ended others: {before - after}")
 
     def reaped(self, dead: Sequence[SessionView], now: datetime) -> None:
         """Check that only those were called dead whose leases have expired."""
@@ -176,9 +186,7 @@ class Watch:
                     raise Violation(f"{cursor.key} is held by an ended session: {cursor}")
             elif cursor.available_at is None and cursor.state not in _WAITS:
                 raise Violation(f"nothing ever wakes {cursor.key}: {cursor}")
-        waiting = sum(c.pending for c in joins)
-        others = len(head.cursors) - len(joins)
-        if joins and not 0 < others <= waiting + len(joins):
+        if len(head.cursors) != 1 + sum(c.pending for c in joins):
             raise Violation(f"joins of {head.header.instance_id} wait for nobody: {head}")
 
 

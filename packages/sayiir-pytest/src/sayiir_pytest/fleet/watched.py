@@ -94,7 +94,9 @@ class WatchedSessions:
         self._inner = eyes.backend.sessions
 
     def register(self, session: NewSession) -> None:
+        before = {view.session_id for view in self._inner.live()}
         self._inner.register(session)
+        self._eyes.watch.registered(before, {view.session_id for view in self._inner.live()})
 
     def renew(self, session_id: SessionId) -> bool:
         return self._inner.renew(session_id)
@@ -128,7 +130,7 @@ class WatchedBackend:
 
     def __init__(self, backend: Backend, watch: Watch, ids: Ids) -> None:
         self._inner = backend
-        eyes = Eyes(backend, watch, ids)
+        self.eyes = eyes = Eyes(backend, watch, ids)
         self.capabilities = backend.capabilities
         self.epoch = 0
         self.instances = backend.instances

@@ -93,6 +93,8 @@ class VirtualWorker:
         self._watch = watch
         self._kills = kills
         self._on_death = on_death
+        # Commits without an answer, each by its guard, until they are sent again.
+        self.unclear: set[str] = set()
         self._still_until = 0.0
         self._cut_off_until = 0.0
         self._skew = timedelta(seconds=world.random.uniform(-1, 1) * world.faults.skew)
@@ -134,6 +136,11 @@ class VirtualWorker:
             self._claimer.subscription = wakeup.subscribe(self._hear)
         self._claims.wake()
         self.after(_BEAT_SECONDS, self._beat)
+
+    @property
+    def session(self) -> SessionId | None:
+        """Return its session, None if it has none at the moment."""
+        return self._keeper.current
 
     # What happens to it.
 
@@ -189,15 +196,20 @@ class VirtualWorker:
         except StopIteration as end:
             done(end.value)
             return
+        guards = _guards_of(call)
+        self.unclear -= guards
+
+        def fail(error: BaseException) -> None:
+            self.unclear |= guards
+            self._do(lambda: self._continue(script, lambda: script.throw(error), done))
+
         self._world.send(
             call,
             reachable=self._is_connected,
             answered=lambda result: self._do(
                 lambda: self._continue(script, lambda: script.send(result), done)
             ),
-            failed=lambda error: self._do(
-                lambda: self._continue(script, lambda: script.throw(error), done)
-            ),
+            failed=fail,
         )
 
     def _hear(self) -> None:
@@ -233,6 +245,7 @@ class VirtualWorker:
         if self._keeper.current == session:
             self._world.tell(f"{self.name} has lost its session {session}")
             self._keeper.lost(session)
+            self.unclear.clear()
             self.desk.forget(session)
             self._claims.wake()
 
@@ -279,6 +292,14 @@ class VirtualWorker:
         self.desk.ended(held, attempt)
         self._start_bodies()
         self._commits.wake()
+
+
+def _guards_of(call: Callable[[], Any]) -> set[str]:
+    """Return what names each checkpoint of a commit; nothing for other calls."""
+    if not isinstance(call, partial) or call.func.__name__ != "commit":
+        return set()
+    (batch,) = call.args
+    return {f"{it.lease.run_id} {it.lease.key} {it.lease.fence}/{it.seq}" for it in batch}
 
 
 def _call(attempt: Attempt) -> None:
