@@ -50,10 +50,10 @@ def no_slow_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "commit_batch", refuse)
 
 
-def held(rig: Rig, count: int) -> list[Hand]:
-    """Hold that many runs by one session."""
-    rig.backend.instances.create([rig.new() for _ in range(count)])
-    return [Hand(rig.backend, claim) for claim in rig.claim(rig.session(), limit=count)]
+def held(rig: Rig, count: int, group: str = "") -> list[Hand]:
+    """Hold that many new runs by one session; nothing else may be due in their group."""
+    rig.backend.instances.create([rig.new(group=group) for _ in range(count)])
+    return [Hand(rig.backend, claim) for claim in rig.claim(rig.session(), group, limit=count)]
 
 
 def test_a_mixed_batch_of_many_runs_is_one_statement(rig: Rig, statements, no_slow_path) -> None:
@@ -204,8 +204,8 @@ def test_pools_hear_of_what_a_commit_made_ready(rig: Rig, monkeypatch: pytest.Mo
         ((succeeded(0), move(9), spawn(1)), True, 1),
         ((succeeded(0), Finish(INPUT)), True, 1),
     ]
-    for effects, keep, expected in cases:
-        hands = held(rig, 2)
+    for number, (effects, keep, expected) in enumerate(cases):
+        hands = held(rig, 2, f"case-{number}")
         hints.clear()
 
         rig.backend.checkpoints.commit([hand.next(*effects, keep=keep) for hand in hands])

@@ -34,7 +34,8 @@ def rig(place: tuple[str, str]):
 def plan_of(rig: Rig, name: str) -> str:
     """Return the one plan that serves a statement whatever its parameters; nothing is executed."""
     text, names = numbered(rig.backend._database.statements[name])
-    explain = f"EXPLAIN EXECUTE examined({', '.join(['NULL'] * len(names))})".encode()
+    values = f"({', '.join(['NULL'] * len(names))})" if names else ""
+    explain = f"EXPLAIN EXECUTE examined{values}".encode()
 
     def work(connection: psycopg.Connection) -> list[tuple[str]]:
         connection.execute(b"PREPARE examined AS " + text)

@@ -30,9 +30,7 @@ from sayiir_postgres.lanes import Lanes
 from sayiir_postgres.numbered import execute_numbered
 from sayiir_postgres.payloads import Wanted, read_payloads
 from sayiir_postgres.rows import (
-    CURSOR_WIDTH,
     Row,
-    bare_header,
     cursor_of,
     decode_deaths,
     place_of,
@@ -201,11 +199,6 @@ def released(rows: Sequence[Row], *sessions: SessionId) -> Changes:
 
 def _is_held(cursor: Cursor, lease: Lease) -> bool:
     return cursor.session == lease.session and cursor.fence == lease.fence
-
-
-def claim_of(row: Row) -> Claim:
-    """Return the claim of a row of ``cursor_columns`` and ``run_columns``, just granted."""
-    return granted(bare_header(row[CURSOR_WIDTH:]), cursor_of(row))
 
 
 def granted(header: Header, cursor: Cursor) -> Claim:

@@ -19,15 +19,18 @@ from typing import Final, cast
 from psycopg.errors import CheckViolation
 
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Committed
+from sayiir_core.snapshot.apply import apply
 from sayiir_core.snapshot.effect import Checkpoint
-from sayiir_postgres.claims import claim_of
+from sayiir_core.snapshot.head import Cursor, Head
+from sayiir_core.snapshot.reference import INPUT
+from sayiir_postgres.claims import granted
 from sayiir_postgres.columns import columns, move_parameters
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import NEARLY_NOW, STUBBORN, Database
 from sayiir_postgres.errors import BAD_ROWS, BAD_VALUES
 from sayiir_postgres.kind import Kind, Plain
 from sayiir_postgres.numbered import execute_numbered
-from sayiir_postgres.rows import Row
+from sayiir_postgres.rows import RUN_WIDTH, Row, bare_header, cursor_of
 
 _ENDS_OR_FORKS: Final = frozenset({Kind.FINISH, Kind.FORK})
 
@@ -61,16 +64,29 @@ def write_plain(database: Database, batch: Sequence[Plain]) -> dict[int, Answer]
 
 
 def _answers(batch: Sequence[Plain], rows: Sequence[Row]) -> dict[int, Answer]:
-    """Read which rows were written, None for all, and the joins that the writers now hold."""
-    answers: dict[int, Answer] = {}
-    for row in rows:
-        written, last = row[:2]
-        if not answers:
-            positions = range(1, len(batch) + 1) if written is None else cast("list[int]", written)
-            answers = {batch[it - 1].numbered[0]: COMMITTED for it in positions}
+    """Read which rows were written, None for all, and behind which of them something is granted."""
+    if not rows:
+        return {}
+    written = rows[0][0]
+    positions = range(1, len(batch) + 1) if written is None else cast("list[int]", written)
+    answers: dict[int, Answer] = {batch[it - 1].numbered[0]: COMMITTED for it in positions}
+    for _, now, last, *grant in rows:
         if last is not None:
-            answers[batch[int(last) - 1].numbered[0]] = Committed(claims=(claim_of(row[2:]),))
+            position, checkpoint = batch[int(last) - 1].numbered
+            answers[position] = _granting(checkpoint, now, grant)
     return answers
+
+
+def _granting(checkpoint: Checkpoint, now: datetime, row: Row) -> Answer:
+    """Return the answer with the join that the writer now holds, or the branches of its own run."""
+    header, cursor = bare_header(row), row[RUN_WIDTH:]
+    if cursor[0] is not None:
+        return Committed(claims=(granted(header, cursor_of(cursor)),))
+    lease = checkpoint.lease
+    header.owner = lease.session
+    parent = Cursor(lease.scope, lease.index, 0, (), INPUT)
+    parent.session, parent.fence, parent.seq = lease.session, lease.fence, checkpoint.seq
+    return apply(Head(header, {parent.key: parent}), checkpoint, now).answer
 
 
 def _concerns_others(part: Plain, soon: datetime) -> bool:

@@ -24,7 +24,7 @@ def by_key(stage):
 
 def regardless_of_holds(stage):
     """Return a commit that does not look whether the cursor is held."""
-    blind = stage.swap("AND NOT c.held AND", "AND")
+    blind = stage.swap("AND c.seq = b.seq AND NOT c.held", "AND c.seq = b.seq")
     return {"commit": lambda text: blind(by_key(stage)(text))}
 
 

@@ -5,6 +5,9 @@
 --
 -- The cursors are locked one after the other in the order of their keys. A row lock in a lateral
 -- subquery is never flattened into a join, so no plan reads more of the table than those rows.
+--
+-- The answer has a row per join that the writer now holds, and one without a cursor per fork of an
+-- owned run, whose branches the owner now holds.
 WITH alive AS (
     SELECT session_id FROM {schema}.sessions
     WHERE session_id = %(session)s AND state = 'live'
@@ -33,15 +36,16 @@ WITH alive AS (
     WHERE (SELECT count(*) FROM latched) >= 0 AND EXISTS (SELECT FROM alive)
     ORDER BY run, scope, idx
 ), locked AS (
-    SELECT b.*, c.place, c.definition
+    SELECT b.*, c.place, c.definition, c.owner
     FROM batch AS b
     CROSS JOIN LATERAL (
-        SELECT c.ctid AS place, c.definition
+        SELECT c.ctid AS place, c.definition, c.owner
         FROM {schema}.cursors AS c
         WHERE c.run = b.run AND c.scope = b.scope AND c.idx = b.idx AND (
             b.kind = 0 OR (
                 c.session IS NOT DISTINCT FROM %(session)s AND c.fence = b.fence
-                AND c.seq = b.seq AND NOT c.held AND (b.kind <> 3 OR c.owner IS NULL)
+                AND c.seq = b.seq AND NOT c.held
+                AND (b.kind <> 3 OR c.owner IS NULL OR c.owner = %(session)s)
             )
         )
         FOR NO KEY UPDATE
@@ -50,9 +54,8 @@ WITH alive AS (
     SELECT {now} AS now FROM (SELECT count(*) FROM locked) AS locks
 ), started AS (
     UPDATE {schema}.cursors AS c
-    SET seq = c.seq + 1, started_at = m.now
+    SET seq = c.seq + 1, started_at = (SELECT now FROM moment)
     FROM locked AS k
-    CROSS JOIN moment AS m
     WHERE k.kind = 1 AND c.ctid = k.place
     RETURNING k.position
 ), moved AS (
@@ -61,16 +64,17 @@ WITH alive AS (
         priority = k.priority, attempt = 0, fresh_from = 0, deaths = NULL, signal = NULL,
         delivered = NULL, avoid = NULL, avoid_until = NULL, started_at = NULL,
         state = CASE WHEN k.at IS NULL THEN 'ready' ELSE 'sleeping' END,
-        available_at = COALESCE(k.at, m.now),
+        available_at = COALESCE(k.at, (SELECT now FROM moment)),
         session = CASE WHEN k.keep THEN c.session END,
         queue_lane = CASE WHEN NOT k.keep AND c.owner IS NULL THEN (
             SELECT l.lane FROM {schema}.lanes AS l
             WHERE l.definition = c.definition AND l.tags = k.tags
         ) END,
         queue_priority = CASE WHEN NOT k.keep AND c.owner IS NULL THEN k.priority END,
-        queued_at = CASE WHEN NOT k.keep AND c.owner IS NULL THEN COALESCE(k.at, m.now) END
+        queued_at = CASE
+            WHEN NOT k.keep AND c.owner IS NULL THEN COALESCE(k.at, (SELECT now FROM moment))
+        END
     FROM locked AS k
-    CROSS JOIN moment AS m
     WHERE k.kind = 2 AND c.ctid = k.place
     RETURNING {record_columns}
 ), forked AS (
@@ -84,27 +88,31 @@ WITH alive AS (
     RETURNING k.*
 ), born AS (
     INSERT INTO {schema}.cursors (
-        run, scope, idx, definition, claim_no, fence, held, state, pending, tags, priority,
-        queue_lane, queue_priority, queued_at, seq, node, turns, input, available_at, attempt,
-        fresh_from
+        run, scope, idx, definition, owner, session, claim_no, fence, held, state, pending, tags,
+        priority, queue_lane, queue_priority, queued_at, seq, node, turns, input, available_at,
+        attempt, fresh_from
     )
     SELECT
-        f.run, (%(child_scope)b::int[])[n.child], f.turns, f.definition, 0, 0, false, 'ready', 0,
+        f.run, (%(child_scope)b::int[])[n.child], f.turns, f.definition, f.owner, f.owner, 0,
+        CASE WHEN f.owner IS NULL THEN 0 ELSE 1 END, false, 'ready', 0,
         (%(child_tags)b::text[])[n.child], (%(child_priority)b::int[])[n.child],
-        (
+        CASE WHEN f.owner IS NULL THEN (
             SELECT l.lane FROM {schema}.lanes AS l
             WHERE l.definition = f.definition AND l.tags = (%(child_tags)b::text[])[n.child]
-        ),
-        (%(child_priority)b::int[])[n.child], m.now, 0, (%(child_node)b::int[])[n.child],
-        (%(child_turns)b::bytea[])[n.child], (%(child_input)b::text[])[n.child], m.now, 0, 0
+        ) END,
+        CASE WHEN f.owner IS NULL THEN (%(child_priority)b::int[])[n.child] END,
+        CASE WHEN f.owner IS NULL THEN (SELECT now FROM moment) END,
+        0, (%(child_node)b::int[])[n.child], (%(child_turns)b::bytea[])[n.child],
+        (%(child_input)b::text[])[n.child], (SELECT now FROM moment), 0, 0
     FROM forked AS f
     CROSS JOIN LATERAL generate_series(f.first_child, f.last_child) AS n (child)
-    CROSS JOIN moment AS m
 ), rested AS (
     UPDATE {schema}.cursors AS c
     SET seq = c.seq + 1, attempt = k.attempt, deaths = NULL, state = 'ready', available_at = k.at,
         session = NULL, started_at = NULL, avoid = c.session,
-        avoid_until = k.at + LEAST(GREATEST(k.at - m.now, interval '0'), %(avoidance)s::interval),
+        avoid_until = k.at + LEAST(
+            GREATEST(k.at - (SELECT now FROM moment), interval '0'), %(avoidance)s::interval
+        ),
         queue_lane = CASE WHEN c.owner IS NULL THEN (
             SELECT l.lane FROM {schema}.lanes AS l
             WHERE l.definition = c.definition AND l.tags = c.tags
@@ -112,7 +120,6 @@ WITH alive AS (
         queue_priority = CASE WHEN c.owner IS NULL THEN c.priority END,
         queued_at = CASE WHEN c.owner IS NULL THEN k.at END
     FROM locked AS k
-    CROSS JOIN moment AS m
     WHERE k.kind = 4 AND c.ctid = k.place
     RETURNING {record_columns}
 ), gone AS (
@@ -134,7 +141,7 @@ WITH alive AS (
     UPDATE {schema}.cursors AS c
     SET pending = c.pending - a.number,
         state = CASE WHEN c.pending = a.number THEN 'ready' ELSE c.state END,
-        available_at = CASE WHEN c.pending = a.number THEN m.now END,
+        available_at = CASE WHEN c.pending = a.number THEN (SELECT now FROM moment) END,
         session = CASE
             WHEN c.pending = a.number AND NOT c.held THEN COALESCE(c.owner, a.keeper)
         END,
@@ -159,10 +166,9 @@ WITH alive AS (
         END,
         queued_at = CASE
             WHEN c.pending = a.number AND NOT c.held AND COALESCE(c.owner, a.keeper) IS NULL
-            THEN m.now
+            THEN (SELECT now FROM moment)
         END
     FROM arrived AS a
-    CROSS JOIN moment AS m
     WHERE c.run = a.run AND c.scope = a.parent_scope AND c.idx = a.parent_idx
     RETURNING c.*, a.last
 ), scoped AS (
@@ -172,10 +178,9 @@ WITH alive AS (
     DO UPDATE SET fence = excluded.fence, seq = excluded.seq, value = excluded.value
 ), ended AS (
     UPDATE {schema}.instances AS i
-    SET state = 'completed', output = g.input, finished_at = m.now, owner = NULL,
-        ended_fence = g.fence, ended_seq = g.seq
+    SET state = 'completed', output = g.input, finished_at = (SELECT now FROM moment),
+        owner = NULL, ended_fence = g.fence, ended_seq = g.seq
     FROM gone AS g
-    CROSS JOIN moment AS m
     WHERE g.kind = 6 AND i.run = g.run
 ), written AS NOT MATERIALIZED (
     SELECT {record_columns} FROM moved AS k
@@ -194,13 +199,20 @@ WITH alive AS (
     FROM written
     WHERE attempt > 0
     ORDER BY position
+), granted AS (
+    SELECT j.last AS position, j.run AS whose, j.* FROM joined AS j WHERE j.session IS NOT NULL
+    UNION ALL
+    SELECT f.position, f.run, (NULL::{schema}.cursors).*, NULL
+    FROM forked AS f
+    WHERE f.owner IS NOT NULL
 )
-SELECT w.positions, c.last, {cursor_columns}, {run_columns}
+SELECT w.positions, w.now, c.position, {run_columns}, {cursor_columns}
 FROM (
-    SELECT CASE WHEN count(*) < %(count)s THEN COALESCE(array_agg(position), '{{}}') END
-        AS positions
+    SELECT
+        CASE WHEN count(*) < %(count)s THEN COALESCE(array_agg(position), '{{}}') END AS positions,
+        (SELECT now FROM moment) AS now
     FROM (SELECT position FROM started UNION ALL SELECT position FROM written) AS p
 ) AS w
-LEFT JOIN joined AS c ON c.session IS NOT NULL
-LEFT JOIN {schema}.instances AS i ON i.run = c.run
+LEFT JOIN granted AS c ON true
+LEFT JOIN {schema}.instances AS i ON i.run = c.whose
 LEFT JOIN {schema}.definitions AS d ON d.definition = i.definition
