@@ -47,7 +47,8 @@ class Bounds:
     def _seen(
         self, heads: Iterable[Head], workers: Collection[VirtualWorker], now: datetime
     ) -> dict[object, float]:
-        free = {lane for it in workers if it.desk.quota() for lane in it.desk.serving.lanes}
+        able = [worker for worker in workers if worker.is_able]
+        free = {lane for it in able if it.desk.quota() for lane in it.desk.serving.lanes}
         sessions = {worker.session: worker for worker in workers}
         seen: dict[object, float] = {}
         for head in heads:
@@ -59,7 +60,7 @@ class Bounds:
                     what, bound = found
                     where = f"{head.header.instance_id} at {cursor.key}, {cursor.node}"
                     seen[f"{what}: {where}, fence {cursor.fence}"] = bound
-        for worker in workers:
+        for worker in able:
             for step in worker.unclear:
                 seen[f"nobody asks again for the answer to {step}"] = _UNCLEAR_SECONDS
         return seen
@@ -79,6 +80,8 @@ def _fault(
     worker = sessions.get(cursor.session)
     if worker is None:
         return "it is held by a session of the dead", _DEAD_SECONDS
+    if not worker.is_able:
+        return None
     held = {(it.run_id, it.key, it.fence) for it in worker.desk.leases()}
     if (head.header.run_id, cursor.key, cursor.fence) in held:
         return None

@@ -94,7 +94,7 @@ class Fleet:
             when = self.world.random.uniform(0, _ROUGH_SECONDS)
             encoded = default_codec().encode(payload)
             self.world.after(
-                when, partial(self.backend.signals.send, one.instance_id, name, encoded)
+                when, partial(self._watched.signals.send, one.instance_id, name, encoded)
             )
         return one
 
@@ -106,7 +106,9 @@ class Fleet:
         for position in range(self._size):
             # Sometimes two workers believe that they have the same name.
             name = "w0" if self.world.chance(0.1) else f"w{position}"
-            self._employ(name, workflows)
+            # The first serves everything, so that nothing waits for a worker that does not exist.
+            is_partial = position > 0 and self.world.chance(0.2)
+            self._employ(name, workflows[::2] if is_partial else workflows)
         self.world.after(1.0, self._misfortune)
         try:
             self._tell()
@@ -119,6 +121,8 @@ class Fleet:
     def _tell(self) -> None:
         world = self.world
         while world.step():
+            if self.watch.violation is not None:
+                raise self.watch.violation
             if world.events % _CHECK_EVERY == 0:
                 self._check()
             if self._is_rough and world.monotonic() > _ROUGH_SECONDS:

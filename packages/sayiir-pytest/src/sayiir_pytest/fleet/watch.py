@@ -34,8 +34,14 @@ class Watch:
         self.late_starts = 0
         self.stale_writes = 0
         self.charges = 0
+        # Kept as well as raised, because workers go on after errors that they do not expect.
+        self.violation: Violation | None = None
         self._begun: set[tuple[StepKey, SessionId, int]] = set()
         self._given: set[tuple[RunId, CursorKey, int]] = set()
+
+    def _violation(self, text: str) -> Violation:
+        self.violation = self.violation or Violation(text)
+        return self.violation
 
     # Commits.
 
@@ -47,16 +53,16 @@ class Watch:
         lease = checkpoint.lease
         if not isinstance(answer, Committed) or answer.replayed:
             if before != after:
-                raise Violation(f"law 3: {answer} has changed {lease.instance_id}")
+                raise self._violation(f"law 3: {answer} has changed {lease.instance_id}")
             self.stale_writes += isinstance(answer, Lost)
             return
         cursor = before.cursors.get(lease.key)
         if before.header.run_id != lease.run_id or cursor is None:
-            raise Violation(f"law 4: {lease} was committed, and there is no such cursor")
+            raise self._violation(f"law 4: {lease} was committed, and there is no such cursor")
         if (cursor.session, cursor.fence) != (lease.session, lease.fence):
-            raise Violation(f"law 4: {lease} was committed, but {cursor} is not held by it")
+            raise self._violation(f"law 4: {lease} was committed, but {cursor} is not held by it")
         if cursor.seq != checkpoint.seq:
-            raise Violation(f"law 3: a commit was counted twice: {checkpoint} at {cursor}")
+            raise self._violation(f"law 3: a commit was counted twice: {checkpoint} at {cursor}")
         self._note_records(checkpoint)
         for claim in answer.claims:
             self._note_claim(claim, after.cursors.get(claim.lease.key))
@@ -66,7 +72,7 @@ class Watch:
             if isinstance(effect, Record) and effect.step.status is StepStatus.SUCCEEDED:
                 key = (checkpoint.lease.run_id, effect.step.node, effect.step.turns)
                 if key in self.recorded:
-                    raise Violation(f"law 2: step {key} was recorded twice")
+                    raise self._violation(f"law 2: step {key} was recorded twice")
                 self.recorded.add(key)
 
     # Claims.
@@ -83,26 +89,30 @@ class Watch:
             head = before[claim.lease.instance_id]
             cursor = head.cursors[claim.lease.key]
             if not cursor.claimable(now) or head.header.state is not InstanceState.RUNNING:
-                raise Violation(f"law 4: {claim.lease} was given, but cannot be claimed: {cursor}")
+                raise self._violation(
+                    f"law 4: {claim.lease} was given, but cannot be claimed: {cursor}"
+                )
             if head.header.owner is not None:
-                raise Violation(f"law 4: {claim.lease} was given, but its run is owned")
+                raise self._violation(f"law 4: {claim.lease} was given, but its run is owned")
             if Lane(head.header.identity, cursor.group) not in lanes:
-                raise Violation(f"a worker got {claim.lease} of a lane that it does not serve")
+                raise self._violation(
+                    f"a worker got {claim.lease} of a lane that it does not serve"
+                )
             stored = self._backend.instances.load(claim.lease.instance_id).cursors[claim.lease.key]
             self._note_claim(claim, stored)
         aging = self._backend.claims.aging_interval
         order = [claim_order(claim.cursor, aging) for claim in claims]
         if order != sorted(order):
-            raise Violation(f"a claim is not in the order of the queue: {order}")
+            raise self._violation(f"a claim is not in the order of the queue: {order}")
 
     def _note_claim(self, claim: Claim, stored: Cursor | None) -> None:
         lease = claim.lease
         given = (lease.run_id, lease.key, lease.fence)
         if given in self._given:
-            raise Violation(f"law 4: the fence of {lease} was given twice")
+            raise self._violation(f"law 4: the fence of {lease} was given twice")
         self._given.add(given)
         if stored is None or (stored.session, stored.fence) != (lease.session, lease.fence):
-            raise Violation(f"law 4: {lease} does not hold {stored}")
+            raise self._violation(f"law 4: {lease} does not hold {stored}")
 
     # Bodies and deaths.
 
@@ -113,19 +123,23 @@ class Watch:
         self.started[key] = self.started.get(key, 0) + 1
         self._begun.add((key, lease.session, lease.fence))
         if held.is_suspect and sum(other.is_suspect for other in running) > 1:
-            raise Violation(f"{lease} may kill its process, and runs beside another such body")
+            raise self._violation(
+                f"{lease} may kill its process, and runs beside another such body"
+            )
         if cursor.deaths and cursor.started_at is None:
-            raise Violation(f"{lease} may kill its process, and starts without a mark")
+            raise self._violation(f"{lease} may kill its process, and starts without a mark")
         needed = cursor.input.key if isinstance(cursor.input, RoutedRef) else cursor.input
-        if isinstance(needed, StepRef):
-            if (lease.run_id, needed.node, needed.turns) not in self.recorded:
-                raise Violation(f"law 1: {lease} starts on {needed}, which is not stored")
+        if isinstance(needed, StepRef) and not self._is_recorded(lease.run_id, needed):
+            raise self._violation(f"law 1: {lease} starts on {needed}, which is not stored")
         if key not in self.recorded:
             return
         view = self._backend.sessions.view(lease.session)
         if view is not None and view.alive and self._holds(lease):
-            raise Violation(f"law 2: recorded step {key} of {lease.instance_id} starts again")
+            raise self._violation(f"law 2: recorded step {key} of {lease.instance_id} starts again")
         self.late_starts += 1
+
+    def _is_recorded(self, run_id: RunId, step: StepRef) -> bool:
+        return (run_id, step.node, step.turns) in self.recorded
 
     def _holds(self, lease: Lease) -> bool:
         cursor = self._backend.instances.load(lease.instance_id).cursors.get(lease.key)
@@ -134,13 +148,15 @@ class Watch:
     def registered(self, before: set[SessionId], after: set[SessionId]) -> None:
         """Check that a new session ends no other, whatever they are called."""
         if not before < after:
-            raise Violation(f"a new session has ended others: {before - after}")
+            raise self._violation(f"a new session has ended others: {before - after}")
 
     def reaped(self, dead: Sequence[SessionView], now: datetime) -> None:
         """Check that only those were called dead whose leases have expired."""
         for view in dead:
             if now - view.renewed_at <= view.ttl:
-                raise Violation(f"law 6: {view.session_id} was taken for dead, and lives: {view}")
+                raise self._violation(
+                    f"law 6: {view.session_id} was taken for dead, and lives: {view}"
+                )
 
     def bereaved(
         self, dead: Collection[SessionId], before: Iterable[Head], after: dict[InstanceId, Head]
@@ -160,14 +176,28 @@ class Watch:
                 charged = after[header.instance_id].cursors[key].deaths != cursor.deaths
                 self.charges += charged
                 if charged != (cursor.started_at is not None or not cursor.deaths):
-                    raise Violation(f"a death was counted wrongly, charged={charged}: {cursor}")
+                    raise self._violation(
+                        f"a death was counted wrongly, charged={charged}: {cursor}"
+                    )
                 body = (header.run_id, cursor.node, cursor.turns)
                 began = (body, session, cursor.fence) in self._begun
                 if charged and len(cursor.deaths) >= SUSPECT_AFTER and not began:
                     innocent[session].append(cursor)
         for cursors in innocent.values():
             if len(cursors) > 1:
-                raise Violation(f"innocent: a death was charged to what did not run: {cursors}")
+                raise self._violation(
+                    f"innocent: a death was charged to what did not run: {cursors}"
+                )
+
+    # Signals.
+
+    def sent(self, before: Head, after: Head, now: datetime) -> None:
+        """Check a signal: it wakes nothing whose deadline has passed."""
+        for key, cursor in before.cursors.items():
+            is_late = cursor.available_at is not None and cursor.available_at <= now
+            is_woken = after.cursors[key].state is CursorState.SIGNALLED
+            if is_late and is_woken and cursor.state is CursorState.AWAITING:
+                raise self._violation(f"a signal came after its deadline, and woke {cursor}")
 
     # What always holds.
 
@@ -176,18 +206,20 @@ class Watch:
         if head.header.state is not InstanceState.RUNNING:
             return
         if not head.cursors:
-            raise Violation(f"{head.header.instance_id} runs and has no cursor")
+            raise self._violation(f"{head.header.instance_id} runs and has no cursor")
         joins = [c for c in head.cursors.values() if c.state is CursorState.JOINING]
         for cursor in head.cursors.values():
             if cursor.held:
-                raise Violation(f"{head.header.instance_id} runs and holds {cursor.key}: {cursor}")
+                raise self._violation(
+                    f"{head.header.instance_id} runs and holds {cursor.key}: {cursor}"
+                )
             if cursor.session is not None:
                 if cursor.session not in live:
-                    raise Violation(f"{cursor.key} is held by an ended session: {cursor}")
+                    raise self._violation(f"{cursor.key} is held by an ended session: {cursor}")
             elif cursor.available_at is None and cursor.state not in _WAITS:
-                raise Violation(f"nothing ever wakes {cursor.key}: {cursor}")
+                raise self._violation(f"nothing ever wakes {cursor.key}: {cursor}")
         if len(head.cursors) != 1 + sum(c.pending for c in joins):
-            raise Violation(f"joins of {head.header.instance_id} wait for nobody: {head}")
+            raise self._violation(f"joins of {head.header.instance_id} wait for nobody: {head}")
 
 
 _WAITS: Any = frozenset({CursorState.AWAITING, CursorState.JOINING})

@@ -13,7 +13,7 @@ from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession, SessionView
 from sayiir_core.snapshot.answer import Answer, Claim
 from sayiir_core.snapshot.effect import Checkpoint, Lease
-from sayiir_core.snapshot.head import Head, Lane
+from sayiir_core.snapshot.head import Head, Lane, PendingSignal
 from sayiir_pytest.fleet.watch import Watch
 
 Ids = Callable[[], Collection[InstanceId]]
@@ -125,6 +125,27 @@ class WatchedSessions:
         return self._inner.live()
 
 
+class WatchedSignals:
+    """The sending of signals, checked."""
+
+    def __init__(self, eyes: Eyes) -> None:
+        self._eyes = eyes
+
+    def send(self, instance_id: InstanceId, name: str, payload: bytes) -> int:
+        before = self._eyes.heads().get(instance_id)
+        now = self._eyes.backend.now()
+        number = self._eyes.backend.signals.send(instance_id, name, payload)
+        if before is not None:
+            self._eyes.watch.sent(before, self._eyes.heads()[instance_id], now)
+        return number
+
+    def pending(self, instance_id: InstanceId) -> list[PendingSignal]:
+        return self._eyes.backend.signals.pending(instance_id)
+
+    def expire(self, *, received_before: datetime, limit: int) -> int:
+        return self._eyes.backend.signals.expire(received_before=received_before, limit=limit)
+
+
 class WatchedBackend:
     """A backend whose calls of workers are looked at."""
 
@@ -136,7 +157,7 @@ class WatchedBackend:
         self.instances = backend.instances
         self.definitions = backend.definitions
         self.ownership = backend.ownership
-        self.signals = backend.signals
+        self.signals = WatchedSignals(eyes)
         self.control = backend.control
         self.results = backend.results
         self.wakeup = backend.wakeup

@@ -142,6 +142,11 @@ class VirtualWorker:
         """Return its session, None if it has none at the moment."""
         return self._keeper.current
 
+    @property
+    def is_able(self) -> bool:
+        """Tell whether it neither stands still nor is cut off."""
+        return self._is_connected() and self._world.monotonic() >= self._still_until
+
     # What happens to it.
 
     def die(self) -> None:

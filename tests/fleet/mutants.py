@@ -1,0 +1,305 @@
+"""Workers and stores with one bug each. The names of the ports' methods say what they do."""
+
+# ruff: noqa: ARG002, D102
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sayiir_core.errors import BackendError
+from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ports.clock import Clock
+from sayiir_core.ports.sessions import NewSession
+from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim, Lost, LostReason
+from sayiir_core.snapshot.effect import Arrive, Checkpoint
+from sayiir_core.snapshot.head import CursorKey, CursorState, Head, Lane
+from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.memory.checkpoints import MemoryCheckpoints
+from sayiir_runtime.memory.claims import MemoryClaims
+from sayiir_runtime.memory.control import MemoryControl
+from sayiir_runtime.memory.sessions import MemorySessions
+from sayiir_runtime.memory.signals import MemorySignals
+from sayiir_runtime.worker.claimer import Claimer
+from sayiir_runtime.worker.committer import Committer
+from sayiir_runtime.worker.desk import Desk
+from sayiir_runtime.worker.held import Held, Phase
+from sayiir_runtime.worker.ready import Ready
+from sayiir_runtime.worker.script import Script
+
+_FOR_EVER = 1e9
+
+
+def store_with(**ports: type) -> Callable[[Clock], InMemoryBackend]:
+    """Return what makes a memory store with some of its ports replaced."""
+
+    def make(clock: Clock) -> InMemoryBackend:
+        backend = InMemoryBackend(clock=clock)
+        for name, port in ports.items():
+            setattr(backend, name, port(backend._store))
+        return backend
+
+    return make
+
+
+# Stores.
+
+
+class IgnoresFence(MemoryCheckpoints):
+    def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
+        return super().commit([self._pass(checkpoint) for checkpoint in batch])
+
+    def _pass(self, checkpoint: Checkpoint) -> Checkpoint:
+        lease = checkpoint.lease
+        run = self._store.run_of.get(lease.run_id)
+        cursor = None if run is None else run.head.cursors.get(lease.key)
+        if cursor is None or cursor.session is None:
+            return checkpoint
+        if (cursor.session, cursor.fence) == (lease.session, lease.fence):
+            return checkpoint
+        lease = replace(lease, session=cursor.session, fence=cursor.fence)
+        # The number of the commit is ignored too: it alone would stop most of them.
+        return replace(checkpoint, lease=lease, seq=cursor.seq)
+
+
+class IgnoresSeq(MemoryCheckpoints):
+    def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
+        return super().commit([self._pass(checkpoint) for checkpoint in batch])
+
+    def _pass(self, checkpoint: Checkpoint) -> Checkpoint:
+        lease = checkpoint.lease
+        run = self._store.run_of.get(lease.run_id)
+        cursor = None if run is None else run.head.cursors.get(lease.key)
+        return checkpoint if cursor is None else replace(checkpoint, seq=cursor.seq)
+
+
+class CountsTwoArrivalsAsOne(MemoryCheckpoints):
+    def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
+        answers = super().commit(batch)
+        for checkpoint, answer in zip(batch, answers, strict=True):
+            last = checkpoint.effects[-1]
+            if isinstance(last, Arrive) and answer is COMMITTED:
+                run = self._store.runs[checkpoint.lease.instance_id]
+                join = next(
+                    (c for c in run.head.cursors.values() if c.state is CursorState.JOINING), None
+                )
+                if join is not None and join.pending == 1:
+                    join.pending += 1
+        return answers
+
+
+class GrantsWhatIsHeld(MemoryClaims):
+    def claim(
+        self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
+    ) -> list[Claim]:
+        claims = super().claim(session, claim_no, lanes, limit)
+        others = [
+            ticket
+            for run in self._store.runs.values()
+            for ticket in run.tickets.values()
+            if ticket.holder not in (None, session) and not ticket.cursor.held
+        ]
+        return claims or self._store.claim(others[:1], session, claim_no)
+
+
+class GivesForeignLanes(MemoryClaims):
+    def claim(
+        self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
+    ) -> list[Claim]:
+        every = {lane for _, served in self._store.serving() for lane in served}
+        return super().claim(session, claim_no, every, limit)
+
+
+class GivesNoNewFence(MemoryClaims):
+    def claim(
+        self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
+    ) -> list[Claim]:
+        claims = super().claim(session, claim_no, lanes, limit)
+        for claim in claims:
+            if claim.lease.fence > 1:
+                claim.lease.fence -= 1
+                self._store.run_of[claim.lease.run_id].head.cursors[claim.lease.key].fence -= 1
+        return claims
+
+
+class GivesTheWorstFirst(MemoryClaims):
+    def claim(
+        self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
+    ) -> list[Claim]:
+        return super().claim(session, claim_no, lanes, limit)[::-1]
+
+
+class ForgetsTimers(MemoryClaims):
+    def next_due(self, lanes: Collection[Lane]) -> datetime | None:
+        return None
+
+
+class ReapsTheLiving(MemorySessions):
+    def reap(self, session_id: SessionId) -> list[SessionId]:
+        for session in self._store.sessions.values():
+            if session.alive and session.new.session_id != session_id:
+                session.renewed_at -= timedelta(seconds=20)
+        return super().reap(session_id)
+
+
+class NeverReaps(MemorySessions):
+    def reap(self, session_id: SessionId) -> list[SessionId]:
+        return []
+
+
+class CountsNoDeaths(MemorySessions):
+    def _bury(self, session: Any) -> None:
+        self._store.end_session(session.new.session_id)
+
+
+class ChargesWhatWasNotMarked(MemorySessions):
+    def _bury(self, session: Any) -> None:
+        for ticket in session.holds:
+            ticket.cursor.started_at = self._store.clock.now()
+        super()._bury(session)
+
+
+class EndsThoseOfTheSameName(MemorySessions):
+    def register(self, session: NewSession) -> None:
+        for other in list(self._store.sessions.values()):
+            if other.new.worker_id == session.worker_id:
+                self._store.end_session(other.new.session_id)
+        super().register(session)
+
+
+class LosesAChildAtAPause(MemoryControl):
+    def unpause(self, instance_id: InstanceId) -> Head:
+        head = super().unpause(instance_id)
+        run = self._store.runs[instance_id]
+        parked = [key for key, c in run.head.cursors.items() if c.state is not CursorState.JOINING]
+        if len(run.head.cursors) > 1 and parked:
+            run.head.cursors.pop(parked[-1])
+            self._store._remove_ticket(run, parked[-1])
+        return head
+
+
+class DeliversTooLate(MemorySignals):
+    def send(self, instance_id: InstanceId, name: str, payload: bytes) -> int:
+        run = self._store.runs.get(instance_id)
+        late: dict[CursorKey, datetime] = {}
+        now = self._store.clock.now()
+        for key, cursor in {} if run is None else run.head.cursors.items():
+            is_waiting = cursor.state is CursorState.AWAITING and cursor.session is None
+            if is_waiting and cursor.available_at is not None and cursor.available_at <= now:
+                late[key], cursor.available_at = cursor.available_at, None
+        seq = super().send(instance_id, name, payload)
+        for key, due in late.items():
+            cursor = run.head.cursors[key]
+            cursor.available_at = cursor.available_at or due
+        return seq
+
+
+# Workers.
+
+
+class NeverReleasesAClaim(Claimer):
+    def _give_back(self) -> Script[None]:
+        self._unanswered.clear()
+        leases = self._desk.give_back()
+        if leases:
+            yield partial(self._backend.claims.release, leases)
+
+
+class NeverReconciles(Claimer):
+    def _reconcile(self) -> Script[None]:
+        return
+        yield
+
+
+class WaitsForHintsOnly(Claimer):
+    def _until_due(self) -> Script[float]:
+        due = yield partial(self._backend.claims.next_due, self._desk.serving.lanes)
+        return _FOR_EVER if due is None else max(0.1, (due - self._backend.now()).total_seconds())
+
+
+class LooksAtHintsOnly(Claimer):
+    def _until_due(self) -> Script[float]:
+        yield partial(self._backend.claims.next_due, self._desk.serving.lanes)
+        return _FOR_EVER
+
+
+class TakesSilenceFor(Committer):
+    """Take a lost answer for one that came."""
+
+    def answer(self, batch: list[Held]) -> list[Answer]:
+        raise NotImplementedError
+
+    def turn(self) -> Script[float]:
+        script = super().turn()
+        try:
+            call = next(script)
+        except StopIteration as end:
+            return end.value
+        batch = [held for held in self._desk._held.values() if held.phase is Phase.COMMITTING]
+        by_checkpoint = {id(held.checkpoint): held for held in batch}
+        try:
+            result = yield call
+        except BackendError:
+            (sent,) = call.args
+            kept = [by_checkpoint[id(it)] for it in sent if id(it) in by_checkpoint]
+            result = self.answer(kept) if len(kept) == len(sent) else [_LOST] * len(sent)
+        try:
+            script.send(result)
+        except StopIteration as end:
+            return end.value
+        return 0.0
+
+
+class TakesSilenceForSuccess(TakesSilenceFor):
+    def answer(self, batch: list[Held]) -> list[Answer]:
+        return [COMMITTED] * len(batch)
+
+
+class TakesSilenceForFailure(TakesSilenceFor):
+    def answer(self, batch: list[Held]) -> list[Answer]:
+        return [_LOST] * len(batch)
+
+
+class AsksAgainUnderANewSeq(Committer):
+    def _next(self) -> list[Held]:
+        is_again = bool(self._unsent)
+        batch = super()._next()
+        for held in batch if is_again else ():
+            if held.checkpoint is not None:
+                held.checkpoint.seq += 1
+        return batch
+
+
+class MarksTooEarly(Desk):
+    """Store a Start as soon as a cursor is there, so that it waits with its mark."""
+
+    def _queue(self, held: Held) -> None:
+        super()._queue(held)
+        if held.phase is Phase.READY and held.is_unmarked:
+            self._ready.remove(held)
+            held.phase = Phase.ENDED
+            self._ended.append(held)
+
+
+class MarksNothing(Desk):
+    def _queue(self, held: Held) -> None:
+        super()._queue(held)
+        held.is_unmarked = False
+
+
+class _Crowd(Ready):
+    def _next_suspect(self, is_async: bool) -> Held | None:
+        self._suspect = None
+        return super()._next_suspect(is_async)
+
+
+class KeepsSuspectsTogether(Desk):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._ready = _Crowd()
+
+
+_LOST = Lost(LostReason.STALE)

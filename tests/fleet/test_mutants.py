@@ -1,0 +1,101 @@
+"""The simulation finds each deliberate bug, by the law that names it, within a few seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import pytest
+
+from sayiir_pytest.fleet import ROUGH, Faults, Fleet, Parts, Violation
+from tests.fleet import mutants as the
+
+DEADLY = dataclasses.replace(ROUGH, poison=0.4, death=0.03)
+"""Weather in which several bodies are under suspicion at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A mutant, what the violation must say, and in what kind of story to look for it."""
+
+    parts: Parts
+    law: str
+    seeds: int = 100
+    faults: Faults = ROUGH
+    instances: int = 3
+    workers: int = 3
+
+
+def _store(law: str, seeds: int = 100, **ports: type) -> Case:
+    return Case(parts=Parts(backend=the.store_with(**ports)), law=law, seeds=seeds)
+
+
+CASES = {
+    "a commit ignores the fence": _store("law 4", checkpoints=the.IgnoresFence),
+    "a commit ignores the seq": _store("law 3", checkpoints=the.IgnoresSeq),
+    "a last arrival is not counted": _store(
+        "wait for nobody", checkpoints=the.CountsTwoArrivalsAsOne
+    ),
+    "a claim gives what is held": _store("cannot be claimed", claims=the.GrantsWhatIsHeld),
+    "a claim gives foreign lanes": _store("does not serve", claims=the.GivesForeignLanes),
+    "a claim gives no new fence": _store("given twice", claims=the.GivesNoNewFence),
+    "a claim gives the worst first": _store("order of the queue", claims=the.GivesTheWorstFirst),
+    "the living are reaped": _store("law 6", sessions=the.ReapsTheLiving),
+    "nobody is reaped": _store("session of the dead", sessions=the.NeverReaps),
+    "no death is counted": _store("counted wrongly", sessions=the.CountsNoDeaths),
+    "a death is charged to what is not marked": _store(
+        "counted wrongly", sessions=the.ChargesWhatWasNotMarked
+    ),
+    "a worker ends those of its name": _store("ended others", sessions=the.EndsThoseOfTheSameName),
+    "a pause loses a child": _store("wait for nobody", control=the.LosesAChildAtAPause),
+    "an unanswered claim is kept": Case(
+        parts=Parts(claimer=the.NeverReleasesAClaim), law="does not know"
+    ),
+    "nothing is reconciled": Case(parts=Parts(claimer=the.NeverReconciles), law="does not know"),
+    "a worker looks at hints only": Case(
+        parts=Parts(claimer=the.LooksAtHintsOnly), law="nobody takes it"
+    ),
+    "silence is success": Case(parts=Parts(committer=the.TakesSilenceForSuccess), law="law 1"),
+    "silence is failure": Case(
+        parts=Parts(committer=the.TakesSilenceForFailure), law="nobody asks again"
+    ),
+    "it is asked again under a new seq": Case(
+        parts=Parts(committer=the.AsksAgainUnderANewSeq), law="nobody asks again"
+    ),
+    "no mark is stored": Case(parts=Parts(desk=the.MarksNothing), law="without a mark"),
+    "suspects wait with their mark": Case(
+        parts=Parts(desk=the.MarksTooEarly), law="innocent", faults=DEADLY, instances=10, workers=2
+    ),
+    "suspects run beside each other": Case(
+        parts=Parts(desk=the.KeepsSuspectsTogether),
+        law="beside another",
+        faults=DEADLY,
+        instances=10,
+        workers=2,
+    ),
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", CASES)
+def test_the_simulation_finds(name: str) -> None:
+    case = CASES[name]
+    for seed in range(case.seeds):
+        try:
+            _fleet(case, seed).run()
+        except Violation as violation:
+            assert case.law in str(violation).splitlines()[0]
+            return
+    pytest.fail(f"not found within {case.seeds} seeds")
+
+
+def _fleet(case: Case, seed: int) -> Fleet:
+    return Fleet(
+        seed, workers=case.workers, instances=case.instances, faults=case.faults, parts=case.parts
+    )
+
+
+@pytest.mark.timeout(300)
+def test_the_product_passes_where_mutants_are_looked_for() -> None:
+    for seed in range(20):
+        Fleet(seed, workers=2, instances=10, faults=DEADLY).run()
