@@ -116,7 +116,8 @@ class Committer:
             return self._unsent.popleft()
         if self._aside and self._aside[0][0] <= self._desk.monotonic():
             return [self._aside.pop(0)[1]]
-        return self._desk.batch()
+        # A store that was never reached has no clock, which a batch asks for.
+        return self._desk.batch() if self._desk.can_commit() else []
 
     def _set_apart(self, batch: list[Held], error: Exception) -> None:
         self._desk.gate.end_commit()
