@@ -58,6 +58,21 @@ def test_importing_the_facade_loads_no_database_driver_and_no_pydantic() -> None
     assert "pydantic" not in done.stdout
 
 
+def test_importing_the_facade_loads_no_worker_and_no_command() -> None:
+    """Whoever only submits or runs pays for neither."""
+    program = (
+        "import sys, sayiir\n"
+        "print([m for m in ('sayiir_runtime.worker', 'sayiir.cli', 'argparse') "
+        "if m in sys.modules], sayiir.Worker is sayiir.PooledWorker)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[] True\n"
+
+
 def test_importing_the_facade_looks_for_no_plugins() -> None:
     """Searching the environment is slow, and only opening a backend by its URL needs it."""
     program = (
