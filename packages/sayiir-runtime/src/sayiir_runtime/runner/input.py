@@ -8,7 +8,7 @@ read; anything else is read by key, many keys at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sayiir_core.errors import BackendError, DeserializationError, InvalidValueError
@@ -50,6 +50,22 @@ class Carry:
         return codec.decode(self.payload) if self.scalar is MISSING else self.scalar
 
 
+class JoinCarry:
+    """What a driver remembers of all branches of a fork, by name, when their join comes."""
+
+    __slots__ = ("_codec", "_parts", "leaf")
+
+    def __init__(self, leaf: JoinRef, parts: Mapping[str, Carry], codec: PayloadCodec) -> None:
+        self.leaf = leaf
+        self._parts = parts
+        self._codec = codec
+
+    def fresh(self, values: TaskValues) -> Any:
+        """Return a new value for a body, which shares it with nobody."""
+        plain = {name: part.plain(self._codec) for name, part in self._parts.items()}
+        return values.decode_plain(plain)
+
+
 class InputReader:
     """Read and decode the inputs of one run."""
 
@@ -67,7 +83,7 @@ class InputReader:
         self._instance_id = instance_id
         self._run_id = run_id
 
-    def read(self, claim: Claim, carry: Carry | None, body: TaskBody) -> Any:
+    def read(self, claim: Claim, carry: Carry | JoinCarry | None, body: TaskBody) -> Any:
         """Return a fresh input value for a body."""
         ref = claim.cursor.input
         values = body.values

@@ -27,7 +27,8 @@ from sayiir_core.snapshot.motion import follow
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.bodiless import outcome_without_body
 from sayiir_runtime.runner.describe import describe
-from sayiir_runtime.runner.input import Carry
+from sayiir_runtime.runner.input import Carry, JoinCarry
+from sayiir_runtime.worker.arrivals import Arrivals
 from sayiir_runtime.worker.counts import Counts
 from sayiir_runtime.worker.deadlines import Deadlines
 from sayiir_runtime.worker.gate import Gate
@@ -80,6 +81,7 @@ class Desk:
         self._marking: set[Held] = set()
         self._ended: deque[Held] = deque()
         self._deadlines = Deadlines()
+        self._arrivals = Arrivals()
         self._returned: list[Lease] = []
 
     # Claiming.
@@ -102,13 +104,13 @@ class Desk:
             for claim in claims:
                 self._admit(claim, None)
 
-    def _admit(self, claim: Claim, carry: Carry | None) -> None:
+    def _admit(self, claim: Claim, carry: Carry | JoinCarry | None) -> None:
         program = self.serving.programs.get(claim.identity)
         if program is None or self.is_draining:
             self._returned.append(claim.lease)
             return
         held = Held(claim, program, self._sticky.rank(claim), self.monotonic())
-        held.carry = carry
+        held.carry = self._arrivals.join(program, claim) or carry
         former = self._held.get(held.place)
         if former is not None:
             # Lost without notice, and taken again: what the former body returns is refused.
@@ -289,6 +291,7 @@ class Desk:
             self._refuse(held, answer)
             return
         carry = held.carried()
+        self._arrivals.note(checkpoint, carry)
         self.counts.note(held, answer)
         if answer.replayed:
             # With the first answer it was lost what the store did beyond this cursor.

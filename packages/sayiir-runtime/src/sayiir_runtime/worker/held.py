@@ -14,7 +14,7 @@ from sayiir_core.snapshot.effect import Checkpoint
 from sayiir_core.snapshot.head import CursorKey
 from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.runner.attempt import Attempt
-from sayiir_runtime.runner.input import Carry
+from sayiir_runtime.runner.input import Carry, JoinCarry
 from sayiir_runtime.runner.program import Program, TaskBody
 
 SUSPECT_AFTER: Final = 2
@@ -72,7 +72,7 @@ class Held:
         self.steps = self.number = 0
         self.is_unmarked = False
         self.phase = Phase.READY
-        self.carry: Carry | None = None
+        self.carry: Carry | JoinCarry | None = None
         self.body: TaskBody | None = None
         self.attempt: Attempt | None = None
         self.outcome: Outcome | None = None
@@ -89,7 +89,7 @@ class Held:
         self.attempt = Attempt(self.program, self.body, self.claim, value, clock)
         return self.attempt
 
-    def carried(self) -> Carry | None:
+    def carried(self) -> Carry | JoinCarry | None:
         """Return the value that its next step most likely wants, so that it needs no read."""
         outcome, attempt, cursor = self.outcome, self.attempt, self.claim.cursor
         if type(outcome) is Succeeded and attempt is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 _WINDOW_SECONDS: Final = 0.05
-_AHEAD_SECONDS: Final = 0.05
+_AHEAD_SECONDS: Final = 0.1
 _MOST_AHEAD: Final = 1000
 
 
