@@ -1,7 +1,7 @@
 """Durable workflows from plain functions.
 
-This package has no logic of its own. It gathers the public names of its siblings, and loads those
-of optional parts when they are first used.
+This package gathers the public names of its siblings, and loads those of optional parts when they
+are first used. Beside that it has the command line, and no other logic.
 """
 
 from __future__ import annotations

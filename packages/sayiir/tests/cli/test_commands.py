@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +18,17 @@ FLOWS = "packages.sayiir.tests.cli.flows:quick"
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name no store by the environment."""
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Name no store by the environment, and keep what a command sets up inside the test."""
     monkeypatch.delenv("SAYIIR_DATABASE_URL", raising=False)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    logger = logging.getLogger("sayiir")
+    level = logger.level
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    logger.setLevel(level)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_without_a_command_it_prints_help_that_lists_the_commands(
@@ -58,18 +69,14 @@ def test_the_module_is_the_command() -> None:
         (["no_such_module", "--database=memory://"], "there is no module 'no_such_module'"),
     ],
 )
-def test_a_wrong_call_of_worker_says_why_and_exits_with_2(arguments: list[str], said: str) -> None:
+def test_a_wrong_call_of_worker_says_why_and_exits_with_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Another try would fail in the same way, and the code says so."""
-    done = subprocess.run(
-        [sys.executable, "-m", "sayiir", "worker", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code = main(["worker", *arguments])
 
-    assert 2 == done.returncode
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert 2 == code
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
