@@ -15,7 +15,7 @@ from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.clock import Clock
 from sayiir_core.ports.sessions import NewSession
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim, Lost, LostReason
-from sayiir_core.snapshot.effect import Arrive, Checkpoint
+from sayiir_core.snapshot.effect import Arrive, Checkpoint, Lease
 from sayiir_core.snapshot.head import CursorKey, CursorState, Head, Lane
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.memory.checkpoints import MemoryCheckpoints
@@ -300,6 +300,14 @@ class KeepsSuspectsTogether(Desk):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._ready = _Crowd()
+
+
+class ForgetsWhenItDrains(Desk):
+    """Give back nothing of what is left at the end."""
+
+    def give_back(self) -> list[Lease]:
+        leases = super().give_back()
+        return [] if self.is_draining else leases
 
 
 _LOST = Lost(LostReason.STALE)

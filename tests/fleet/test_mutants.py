@@ -13,6 +13,9 @@ from tests.fleet import mutants as the
 DEADLY = dataclasses.replace(ROUGH, poison=0.4, death=0.03)
 """Weather in which several bodies are under suspicion at a time."""
 
+RESTARTS = Faults(restart=0.05, latency=0.3)
+"""Nothing goes wrong, but workers are replaced all the time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -63,6 +66,9 @@ CASES = {
         parts=Parts(committer=the.AsksAgainUnderANewSeq), law="nobody asks again"
     ),
     "no mark is stored": Case(parts=Parts(desk=the.MarksNothing), law="without a mark"),
+    "a worker that drains forgets": Case(
+        parts=Parts(desk=the.ForgetsWhenItDrains), law="still holds", faults=RESTARTS, instances=10
+    ),
     "suspects wait with their mark": Case(
         parts=Parts(desk=the.MarksTooEarly), law="innocent", faults=DEADLY, instances=10, workers=2
     ),
@@ -99,3 +105,11 @@ def _fleet(case: Case, seed: int) -> Fleet:
 def test_the_product_passes_where_mutants_are_looked_for() -> None:
     for seed in range(20):
         Fleet(seed, workers=2, instances=10, faults=DEADLY).run()
+
+
+def test_a_rolling_restart_loses_nothing_and_charges_nobody() -> None:
+    for seed in range(10):
+        fleet = Fleet(seed, faults=RESTARTS)
+        report = fleet.run()
+        assert report.deaths == fleet.watch.charges == report.ends["worker died"] == 0
+        assert any("leaves" in line for line in fleet.world.story)

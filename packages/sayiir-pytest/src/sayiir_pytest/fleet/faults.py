@@ -17,8 +17,9 @@ class Faults:
 
     Per worker and second: ``death`` (its process is killed and started again), ``pause`` (it
     stands still for up to ``pause_seconds``), ``partition`` (no call arrives for as long);
-    ``outage`` is a partition of all. ``poison`` is how often an instance has a body that kills
-    its process each time, ``skew`` how far a worker's clock is off, at most.
+    ``restart``: it ends in good order and is started again. ``outage`` is a partition of all.
+    ``poison`` is how often an instance has a body that kills its process each time, ``skew`` how
+    far a worker's clock is off, at most.
     """
 
     lost: float = 0.0
@@ -31,6 +32,7 @@ class Faults:
     hint_lost: float = 0.0
     hint_doubled: float = 0.0
     death: float = 0.0
+    restart: float = 0.0
     pause: float = 0.0
     partition: float = 0.0
     outage: float = 0.0
@@ -51,6 +53,7 @@ ROUGH: Final = Faults(
     hint_lost=0.2,
     hint_doubled=0.1,
     death=0.01,
+    restart=0.005,
     pause=0.01,
     partition=0.01,
     outage=0.003,

@@ -67,6 +67,7 @@ class Fleet:
         self.world = World(seed, faults)
         self.backend = parts.backend(self.world.clock)
         self.watch = Watch(self.backend)
+        self.watch.is_calm = faults.lost + faults.late + faults.unanswered + faults.doubled == 0
         self.submitted: dict[InstanceId, Submitted] = {}
         self._watched = WatchedBackend(self.backend, self.watch, lambda: self.submitted)
         self._parts = parts
@@ -195,7 +196,7 @@ class Fleet:
             number=self._numbers,
             concurrency=self.world.random.choice([1, 2, 8]),
             kills=self._kills,
-            on_death=lambda dead: self._bury(dead, name, workflows),
+            on_end=lambda dead: self._bury(dead, name, workflows),
             parts=self._parts,
         )
         self._workers.append(worker)
@@ -204,7 +205,7 @@ class Fleet:
     def _bury(
         self, dead: VirtualWorker, name: str, workflows: Iterable[Workflow[Any, Any]]
     ) -> None:
-        self.deaths += 1
+        self.deaths += not dead.is_leaving
         self._bounds.reset()
         self._workers.remove(dead)
         wait = self.world.random.uniform(0, 20)
@@ -227,6 +228,8 @@ class Fleet:
         for worker in list(self._workers):
             if world.chance(faults.death):
                 worker.die()
+            elif world.chance(faults.restart):
+                worker.leave()
             elif world.chance(faults.pause):
                 worker.stand_still(world.random.uniform(0, faults.pause_seconds))
             elif world.chance(faults.partition):

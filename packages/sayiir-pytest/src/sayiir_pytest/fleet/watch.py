@@ -34,6 +34,7 @@ class Watch:
         self.late_starts = 0
         self.stale_writes = 0
         self.charges = 0
+        self.is_calm = False
         # Kept as well as raised, because workers go on after errors that they do not expect.
         self.violation: Violation | None = None
         self._begun: set[tuple[StepKey, SessionId, int]] = set()
@@ -149,6 +150,12 @@ class Watch:
         """Check that a new session ends no other, whatever they are called."""
         if not before < after:
             raise self._violation(f"a new session has ended others: {before - after}")
+
+    def left(self, session: SessionId, heads: Iterable[Head]) -> None:
+        """Check that a worker that ends in good order has given back everything."""
+        held = [c for head in heads for c in head.cursors.values() if c.session == session]
+        if held and self.is_calm:
+            raise self._violation(f"{session} ends, and still holds {held}")
 
     def reaped(self, dead: Sequence[SessionView], now: datetime) -> None:
         """Check that only those were called dead whose leases have expired."""

@@ -116,6 +116,7 @@ class WatchedSessions:
         return dead
 
     def end(self, session_id: SessionId) -> None:
+        self._eyes.watch.left(session_id, self._eyes.heads().values())
         self._inner.end(session_id)
 
     def view(self, session_id: SessionId) -> SessionView | None:

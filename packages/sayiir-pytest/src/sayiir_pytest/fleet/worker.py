@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 TTL = timedelta(seconds=30)
 _BEAT_SECONDS = 5.0
+_GRACE_SECONDS = 10.0
+_SETTLE_SECONDS = 5.0
+_STEP_SECONDS = 0.1
 _BODY_SECONDS = (0.0, 0.01, 0.5, 3.0, 45.0)
 _BODY_WEIGHTS = (60, 20, 10, 8, 2)
 
@@ -83,16 +86,17 @@ class VirtualWorker:
         number: int,
         concurrency: int,
         kills: Callable[[Held], bool],
-        on_death: Callable[[VirtualWorker], None],
+        on_end: Callable[[VirtualWorker], None],
         parts: Parts = REAL,
     ) -> None:
         self.name = f"{worker_id}#{number}"
         self.is_dead = False
+        self.is_leaving = False
         self._world = world
         self._backend = backend
         self._watch = watch
         self._kills = kills
-        self._on_death = on_death
+        self._on_end = on_end
         # Commits without an answer, each by its guard, until they are sent again.
         self.unclear: set[str] = set()
         self._still_until = 0.0
@@ -152,11 +156,55 @@ class VirtualWorker:
     def die(self) -> None:
         """Be killed: nothing of it happens any more, what it has sent still arrives."""
         if not self.is_dead:
-            self.is_dead = True
-            if self._claimer.subscription is not None:
-                self._claimer.subscription.close()
             self._world.tell(f"{self.name} dies")
-            self._on_death(self)
+            self.is_leaving = False
+            self._vanish()
+
+    def _vanish(self) -> None:
+        self.is_dead = True
+        if self._claimer.subscription is not None:
+            self._claimer.subscription.close()
+        self._on_end(self)
+
+    def leave(self) -> None:
+        """End in good order: let what runs end for a while, give the rest back, say so."""
+        if self.is_leaving:
+            return
+        self._world.tell(f"{self.name} leaves")
+        self.is_leaving = True
+        self.desk.drain()
+        self._claims.stop()
+        self._wait_for_bodies(self._world.monotonic() + _GRACE_SECONDS)
+
+    def _wait_for_bodies(self, until: float) -> None:
+        if self.desk.running() and self._world.monotonic() < until:
+            again = partial(self._wait_for_bodies, until)
+            self.perform(self._settle(), lambda _: self.after(_STEP_SECONDS, again))
+            return
+        self.desk.abandon_running()
+        self._finish(self._world.monotonic() + _SETTLE_SECONDS)
+
+    def _finish(self, until: float) -> None:
+        self._commits.wake()
+        self.perform(self._settle(), partial(self._settled, until))
+
+    def _settle(self) -> Script[bool]:
+        # Claiming and settling are one thread of a worker, so they never overlap.
+        return self._claimer.settle() if not self._claims.is_busy else _not_yet()
+
+    def _settled(self, until: float, is_clean: bool) -> None:
+        is_over = self._world.monotonic() >= until
+        if not is_over and not (is_clean and self.desk.is_idle()):
+            self.after(_STEP_SECONDS, partial(self._finish, until))
+            return
+        self.perform(self._end_session(), lambda _: self._vanish())
+
+    def _end_session(self) -> Script[None]:
+        if self._keeper.current is not None:
+            try:
+                yield partial(self._backend.sessions.end, self._keeper.current)
+            except BackendError:
+                return
 
     def stand_still(self, seconds: float) -> None:
         """Be stopped for a while: a suspended machine, a long collection of garbage."""
@@ -319,33 +367,45 @@ def _call(attempt: Attempt) -> None:
     raise RuntimeError(f"{attempt.body.node.path} must not wait for anything in a simulation")
 
 
+def _not_yet() -> Script[bool]:
+    yield from ()
+    return False
+
+
 class _Loop:
     """One thread of a worker: it takes turns, and waits in between until it is woken."""
 
     def __init__(self, worker: VirtualWorker, turn: Callable[[], Script[float]]) -> None:
         self._worker = worker
         self._turn = turn
-        self._is_busy = False
+        self.is_busy = False
         self._is_woken = False
+        self._is_stopped = False
         self._wait = 0
+
+    def stop(self) -> None:
+        """Take no further turn."""
+        self._is_stopped = True
 
     def wake(self) -> None:
         """Take a turn soon."""
         self._is_woken = True
-        if not self._is_busy:
+        if not self.is_busy:
             self._go()
 
     def _go(self) -> None:
-        self._is_busy, self._is_woken = True, False
+        if self._is_stopped:
+            return
+        self.is_busy, self._is_woken = True, False
         self._worker.perform(self._turn(), self._rest)
 
     def _rest(self, seconds: float) -> None:
-        self._is_busy = False
+        self.is_busy = False
         self._wait += 1
         number = self._wait
         wait = 0.0 if self._is_woken else seconds
         self._worker.after(wait, lambda: self._continue(number))
 
     def _continue(self, number: int) -> None:
-        if number == self._wait and not self._is_busy:
+        if number == self._wait and not self.is_busy:
             self._go()
