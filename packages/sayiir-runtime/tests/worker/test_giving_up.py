@@ -70,8 +70,11 @@ def test_a_body_that_ends_while_it_is_given_up_is_not_counted_for_ever(start, cl
     assert 7 == client.submit(quick, "next", 7).result(LATE)
 
 
-def test_a_body_is_not_begun_after_its_cursor_was_given_back(start, client, disturbed, until):
+def test_a_body_is_not_begun_after_its_cursor_was_given_back(
+    start, client, disturbed, until, monkeypatch
+):
     """The worker was aborted while it read the input: another worker runs the body now."""
+    monkeypatch.setattr(arrivals, "MOST_ARRIVALS", 0)  # so that the join has to be read
     reading, go_on, calls = threading.Event(), threading.Event(), []
 
     def slowly(read):
