@@ -31,7 +31,9 @@ WORKLOADS = {
     "W5": "w5",
     "W5b": "w5",
     "W6": "w6",
+    "W7": "w7",
     "W8": "w8",
+    "W11": "w11",
 }
 RESULTS = Path(__file__).resolve().parent / "results"
 
