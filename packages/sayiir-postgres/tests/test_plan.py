@@ -6,8 +6,8 @@ from psycopg import sql
 
 from sayiir_core.snapshot.effect import AwaitSignal
 from sayiir_postgres import PostgresBackend
-from sayiir_postgres.columns import move_parameters
 from sayiir_postgres.numbered import numbered
+from sayiir_postgres.single import move_parameters
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import move, step
@@ -74,7 +74,7 @@ def test_looking_ahead_probes_the_queue(rig: Rig, place: tuple[str, str], analys
 
 
 @ANALYSED_OR_NOT
-@pytest.mark.parametrize("statement", ["move_one", "commit"])
+@pytest.mark.parametrize("statement", ["move_one", "finish_one", "commit"])
 def test_a_step_is_found_by_its_key(
     rig: Rig, place: tuple[str, str], analysed: bool, statement: str
 ) -> None:
@@ -110,8 +110,9 @@ def test_the_next_step_of_a_kept_cursor_touches_no_index(rig: Rig, place: tuple[
     with psycopg.connect(dsn) as connection:
         text = rig.backend._database.statements["move_one"]
         for node in range(10):
-            parameters = move_parameters(hand.next(*step(node))) | {"now": None}
-            connection.execute(text, parameters)
+            record, position = effects = step(node)
+            parameters = move_parameters(hand.next(*effects), record.step, position)
+            connection.execute(text, parameters | {"now": None})
         counts = connection.execute(
             "SELECT pg_stat_get_xact_tuples_updated(%(table)s::regclass), "
             "pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass)",

@@ -11,9 +11,10 @@ from sayiir_postgres.batch import commit_batch
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import STUBBORN, Database
 from sayiir_postgres.errors import BAD_ROWS, BAD_VALUES
-from sayiir_postgres.fastpath import move_one, write_plain
-from sayiir_postgres.kind import Numbered, Plain, is_kept_move, split
+from sayiir_postgres.fastpath import write_plain
+from sayiir_postgres.kind import Numbered, Plain, split
 from sayiir_postgres.lanes import Lanes
+from sayiir_postgres.single import write_single
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class PostgresCheckpoints:
         A connection that breaks is replaced and the batch sent again, since a repetition is
         recognised.
         """
-        if len(batch) == 1 and self._moved(batch[0]):
+        if len(batch) == 1 and self._written_alone(batch[0]):
             return [COMMITTED]
         answers: dict[int, Answer] = {}
         good: list[tuple[Numbered, int]] = []
@@ -52,12 +53,9 @@ class PostgresCheckpoints:
             self._commit_slowly(sorted(slow, key=lambda it: it[0]), answers)
         return [answers[position] for position in range(len(batch))]
 
-    def _moved(self, checkpoint: Checkpoint) -> bool:
-        return (
-            is_kept_move(checkpoint)
-            and _size(checkpoint) <= self._max_payload_bytes
-            and move_one(self._database, checkpoint)
-        )
+    def _written_alone(self, checkpoint: Checkpoint) -> bool:
+        within = _size(checkpoint) <= self._max_payload_bytes
+        return within and write_single(self._database, checkpoint)
 
     def _commit_fast(self, fast: list[Plain], answers: dict[int, Answer]) -> None:
         """Write what is plain; halve it where a row is refused, and leave that one out."""

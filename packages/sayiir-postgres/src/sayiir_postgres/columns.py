@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sayiir_core.ids import Index, InstanceId, RunId, pack_index
 from sayiir_core.snapshot.apply import AVOIDANCE
 from sayiir_core.snapshot.effect import (
     Arrive,
-    Checkpoint,
     Child,
     Finish,
     Lease,
     Move,
-    Record,
     Sleep,
     Spawn,
 )
@@ -172,31 +170,3 @@ def _errors(records: Sequence[StepRecord]) -> dict[str, Packed]:
         numbers.append(0 if record.error is None else len(errors))
     columns = {name: texts(column) for name, column in error_columns(errors).items()}
     return {"error": ints(numbers if errors else ()), **columns}
-
-
-def move_parameters(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the parameters of ``move_one.sql``, the clock apart."""
-    lease = checkpoint.lease
-    record, move = cast("tuple[Record, Move]", checkpoint.effects)
-    step = record.step
-    return {
-        "session": lease.session,
-        "run": lease.run_id,
-        "scope": lease.scope,
-        "idx": pack_index(lease.index),
-        "fence": lease.fence,
-        "seq": checkpoint.seq,
-        "node": move.node,
-        "turns": pack_index(move.turns),
-        "input": encode_ref(move.input),
-        "tags": move.group,
-        "priority": move.priority,
-        "step_node": step.node,
-        "step_turns": pack_index(step.turns),
-        "attempt": step.attempt,
-        "verdict": None if step.verdict is None else step.verdict.value,
-        "started_at": step.started_at,
-        "finished_at": step.finished_at,
-        "source": _text(step.source),
-        "output": step.output,
-    }

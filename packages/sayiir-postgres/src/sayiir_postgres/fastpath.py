@@ -24,7 +24,7 @@ from sayiir_core.snapshot.effect import Checkpoint
 from sayiir_core.snapshot.head import Cursor, Head
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_postgres.claims import granted
-from sayiir_postgres.columns import columns, move_parameters
+from sayiir_postgres.columns import columns
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.database import NEARLY_NOW, STUBBORN, Database
 from sayiir_postgres.errors import BAD_ROWS, BAD_VALUES
@@ -94,20 +94,3 @@ def _concerns_others(part: Plain, soon: datetime) -> bool:
     if part.at is not None:
         return part.at <= soon
     return part.kind in _ENDS_OR_FORKS or not part.numbered[1].keep
-
-
-def move_one(database: Database, checkpoint: Checkpoint) -> bool:
-    """Write one kept success and move; False if the guard, a hold or the session is in the way."""
-    text = database.statements["move_one"]
-    try:
-        parameters = move_parameters(checkpoint) | {"now": database.clock.parameter()}
-    except BAD_VALUES:
-        return False
-
-    def work(connection: Connection) -> bool:
-        try:
-            return connection.execute(text, parameters).rowcount == 1
-        except (*BAD_ROWS, *BAD_VALUES):
-            return False
-
-    return database.run(work, patience=STUBBORN)

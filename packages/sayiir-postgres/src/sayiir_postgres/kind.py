@@ -97,19 +97,6 @@ def _is_usual(kind: Kind, step: StepRecord | None, *, keep: bool) -> bool:
     return kind is not Kind.START or (step is None and keep)
 
 
-def is_kept_move(checkpoint: Checkpoint) -> bool:
-    """Tell whether a checkpoint is a success and the move to the next step by the same writer."""
-    effects = checkpoint.effects
-    return (
-        checkpoint.keep
-        and len(effects) == 2
-        and type(effects[0]) is Record
-        and type(effects[1]) is Move
-        and effects[0].step.status is StepStatus.SUCCEEDED
-        and effects[0].step.error is None
-    )
-
-
 def split(batch: Sequence[Numbered]) -> tuple[list[Plain], list[Numbered]]:
     """Divide a batch into what one statement can write and the slow rest, each in order.
 

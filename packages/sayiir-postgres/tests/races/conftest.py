@@ -270,8 +270,18 @@ def stage(place: tuple[str, str]) -> Iterator[Stage]:
 
 @pytest.fixture(params=["fast", "slow"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Commit by the one statement of the fast path, or everything by the slow path."""
+    """Commit by the one statement for batches, or everything by the slow path."""
     name: str = request.param
+    monkeypatch.setattr(checkpoints, "write_single", lambda *_: False)
     if name == "slow":
         monkeypatch.setattr(checkpoints, "split", lambda batch: ([], list(batch)))
+    return name
+
+
+@pytest.fixture(params=["finish_one", "commit"])
+def ending(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """End a run by the statement for one checkpoint, or by the one for batches; give its name."""
+    name: str = request.param
+    if name == "commit":
+        monkeypatch.setattr(checkpoints, "write_single", lambda *_: False)
     return name

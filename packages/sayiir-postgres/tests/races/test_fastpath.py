@@ -23,14 +23,17 @@ def by_key(stage):
 
 
 def regardless_of_holds(stage):
-    """Return a commit that does not look whether the cursor is held."""
+    """Return commits that do not look whether the cursor is held."""
     blind = stage.swap("AND c.seq = b.seq AND NOT c.held", "AND c.seq = b.seq")
-    return {"commit": lambda text: blind(by_key(stage)(text))}
+    return {
+        "finish_one": stage.swap("AND NOT c.held", ""),
+        "commit": lambda text: blind(by_key(stage)(text)),
+    }
 
 
 @RIGHT_AND_WRONG
 @pytest.mark.parametrize("request_", ["pause", "cancel"])
-def test_an_end_behind_a_request_is_held(stage, wrong, request_) -> None:
+def test_an_end_behind_a_request_is_held(stage, wrong, request_, ending) -> None:
     """Judge the cursor as it is once it is locked; by the older view the run ends all the same."""
     finisher = stage.actor("finish", **(regardless_of_holds(stage) if wrong else {}))
     asker = stage.actor("request")
@@ -52,10 +55,13 @@ def test_an_end_behind_a_request_is_held(stage, wrong, request_) -> None:
 
 
 @RIGHT_AND_WRONG
-def test_an_end_of_a_run_that_was_replaced_meanwhile_is_lost(stage, wrong) -> None:
+def test_an_end_of_a_run_that_was_replaced_meanwhile_is_lost(stage, wrong, ending) -> None:
     """Wait for the replacement; an end that does not find its cursor must write nothing."""
-    as_sent = stage.swap("FROM gone AS k\n)", "FROM batch AS k\n)")
-    finisher = stage.actor("finish", **({"commit": as_sent} if wrong else {}))
+    as_sent = {
+        "finish_one": stage.swap("\nFROM gone", "\nFROM (VALUES (%(run)s::uuid)) AS sent (run)"),
+        "commit": stage.swap("FROM gone AS k\n)", "FROM batch AS k\n)"),
+    }
+    finisher = stage.actor("finish", **({ending: as_sent[ending]} if wrong else {}))
     terminator = stage.actor("replace")
     hand = finisher.hand(stage.rig.start())
     new = stage.rig.new(hand.instance_id, replace=True)
