@@ -129,7 +129,7 @@ class InstanceStore(Protocol):
     def prune(self, *, finished_before: datetime, limit: int) -> int:
         """Remove up to ``limit`` runs that ended before an instant, with all that is theirs.
 
-        Takes only completed, failed and cancelled runs that no session holds any more, each
+        Takes only completed, failed and cancelled runs with no cursor in a session's hands, each
         in one transaction with its steps, scopes, signals and cursors. Returns how many. A late
         write of a removed run changes nothing.
         """
