@@ -11,12 +11,14 @@ from sayiir_pytest.fleet.faults import CALM, ROUGH, Faults
 from sayiir_pytest.fleet.fleet import Fleet, FleetReport
 from sayiir_pytest.fleet.parts import REAL, Parts
 from sayiir_pytest.fleet.watch import Violation
+from sayiir_pytest.strategies.expect import Expected
 
 __all__ = [
     "CALM",
     "REAL",
     "ROUGH",
     "CampaignReport",
+    "Expected",
     "Faults",
     "Fleet",
     "FleetReport",
