@@ -81,6 +81,14 @@ class Ours:
         assert row is not None
         return int(row[0])
 
+    def due(self) -> bool:
+        """Tell whether something can be claimed, or is in the hands of a worker."""
+        row = self._connection.execute(
+            "SELECT EXISTS (SELECT FROM sayiir.cursors WHERE session IS NOT NULL OR state = 'ready')"
+        ).fetchone()
+        assert row is not None
+        return bool(row[0])
+
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
@@ -147,6 +155,18 @@ def drained(side: Ours, workers: list[Child], flow: str, count: int) -> float:
     for worker in workers:
         worker.tell("stop", "stopped")
     return taken
+
+
+def park(side: Ours, count: int) -> None:
+    """Submit instances and let a worker bring them to where they wait."""
+    flows = ("parked", "delayed")
+    for flow in flows:
+        side.fill(flow, count // 2)
+    with children(side, 1) as (worker,):
+        worker.tell(f"run {' '.join(flows)}", "running")
+        while side.due():
+            time.sleep(0.1)
+        worker.tell("stop", "stopped")
 
 
 def _open(stream: IO[str] | None) -> IO[str]:

@@ -34,6 +34,7 @@ WORKLOADS = {
     "W7": "w7",
     "W8": "w8",
     "W11": "w11",
+    "W12": "w12",
 }
 RESULTS = Path(__file__).resolve().parent / "results"
 
