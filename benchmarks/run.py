@@ -35,6 +35,7 @@ WORKLOADS = {
     "W8": "w8",
     "W11": "w11",
     "W12": "w12",
+    "W13": "w13",
 }
 RESULTS = Path(__file__).resolve().parent / "results"
 
