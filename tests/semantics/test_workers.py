@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from sayiir import Flow, Operations, WorkflowClient, send_signal, task
+from sayiir import Flow, Operations, WorkflowClient, run_durable_workflow, send_signal, task
 
 LATE = 20.0
 AT_ONCE = timedelta(seconds=1)
@@ -275,45 +275,60 @@ def test_case_49_what_had_not_started_is_free_for_others_at_once(store, iid, sta
 # 50.
 
 
-def fastest(run, tries=3):
-    """Return the shortest of some tries: a busy machine makes one of them slow, not all."""
-    return timedelta(seconds=min(run(number) for number in range(tries)))
+class Idle:
+    """A worker that has nothing to do and polls every 6 s, a new one for each measurement."""
+
+    def __init__(self, store, start_worker, eventually, workflow):
+        self.client = WorkflowClient(store.again())
+        self._backend, self._workflow = store.backend, workflow
+        self._start_worker, self._eventually = start_worker, eventually
+
+    def fastest(self, run, tries=3):
+        """Return the shortest of some runs: a busy machine makes one of them slow, not all."""
+        return timedelta(seconds=min(self._measure(run, number) for number in range(tries)))
+
+    def _measure(self, run, number):
+        worker = self._start_worker(self._backend, self._workflow, poll_interval=6)
+        self._eventually(lambda: worker.report().counts["claims"] and not worker.report().hints)
+        try:
+            return run(f"{number}")
+        finally:
+            worker.shutdown()
+            assert worker.join(LATE)
 
 
-def test_case_50_three_steps_take_less_than_a_second_although_it_polls_seldom(
-    store, iid, start_worker, eventually
-):
+@pytest.fixture
+def make_idle(store, start_worker, eventually):
+    return lambda workflow: Idle(store, start_worker, eventually, workflow)
+
+
+def test_case_50_three_steps_take_less_than_a_second_although_it_polls_seldom(make_idle, iid):
     """An idle worker with a poll interval of 6 s is woken by what was submitted elsewhere."""
     workflow = Flow("f").then(inc).then(inc, name="b").then(inc, name="c").build()
-    worker = start_worker(store.backend, workflow, poll_interval=6)
-    eventually(lambda: worker.report().counts["claims"] and worker.report().hints is None)
-    client = WorkflowClient(store.again())
+    idle = make_idle(workflow)
 
-    def run(number):
+    def run(name):
         started = time.monotonic()
-        assert 3 == client.submit(workflow, f"{iid}-{number}", 0).result(LATE)
+        assert 3 == idle.client.submit(workflow, f"{iid}-{name}", 0).result(LATE)
         return time.monotonic() - started
 
-    assert fastest(run) < AT_ONCE
+    assert idle.fastest(run) < AT_ONCE
 
 
-def test_case_50_a_signal_from_elsewhere_wakes_an_idle_worker(store, iid, start_worker, eventually):
+def test_case_50_a_signal_from_elsewhere_wakes_an_idle_worker(make_idle, store, iid):
     """So does whatever makes a parked instance go on."""
     workflow = Flow("f").wait_for_signal("go").then(inc).build()
-    worker = start_worker(store.backend, workflow, poll_interval=6)
-    client = WorkflowClient(store.again())
-    eventually(lambda: worker.report().hints is None)
+    idle = make_idle(workflow)
+    for number in range(3):
+        run_durable_workflow(workflow, f"{iid}-{number}", 0, store.backend)
 
-    def run(number):
-        name = f"{iid}-{number}"
-        handle = client.submit(workflow, name, 0)
-        eventually(lambda: client.status(name).is_awaiting_signal())
+    def run(name):
         started = time.monotonic()
-        client.send_signal(name, "go", 41)
-        assert 42 == handle.result(LATE)
+        idle.client.send_signal(f"{iid}-{name}", "go", 41)
+        assert 42 == idle.client.handle(f"{iid}-{name}").result(LATE)
         return time.monotonic() - started
 
-    assert fastest(run) < AT_ONCE
+    assert idle.fastest(run) < AT_ONCE
 
 
 # 51.
@@ -418,21 +433,18 @@ def test_case_53_delays_and_deadlines_are_fired_by_workers(
     assert handles[2].status().error.startswith("SignalTimeoutError")
 
 
-def test_case_53_a_timer_is_not_slept_through(store, iid, start_worker, eventually):
+def test_case_53_a_timer_is_not_slept_through(make_idle, iid):
     """A worker that polls every 6 s looks ahead and is there when a delay ends."""
     workflow = Flow("f").delay("nap", 0.3).then(inc).build()
-    worker = start_worker(store.backend, workflow, poll_interval=6)
-    client = WorkflowClient(store.backend)
-    eventually(lambda: worker.report().counts["claims"])
+    idle = make_idle(workflow)
 
-    def run(number):
+    def run(name):
         started = time.monotonic()
-        assert 6 == client.submit(workflow, f"{iid}-{number}", 5).result(LATE)
+        assert 6 == idle.client.submit(workflow, f"{iid}-{name}", 5).result(LATE)
         return time.monotonic() - started
 
-    taken = fastest(run)
-
-    assert timedelta(seconds=0.3) <= taken < AT_ONCE
+    # The idea that a busy machine has of a server's clock may be off by some milliseconds.
+    assert timedelta(seconds=0.2) <= idle.fastest(run) < AT_ONCE
 
 
 # The table of states, while a worker is there.
