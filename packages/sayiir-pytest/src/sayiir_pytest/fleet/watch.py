@@ -30,7 +30,8 @@ class Watch:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.recorded: set[StepKey] = set()
-        self.started: dict[StepKey, int] = {}
+        # By attempt: a retry is no repetition.
+        self.started: dict[tuple[StepKey, int], int] = {}
         self.late_starts = 0
         self.stale_writes = 0
         self.charges = 0
@@ -121,7 +122,8 @@ class Watch:
         """Note a start: no recorded step again, of those that may kill only one at a time."""
         lease, cursor = held.claim.lease, held.claim.cursor
         key = (lease.run_id, cursor.node, cursor.turns)
-        self.started[key] = self.started.get(key, 0) + 1
+        attempt = (key, cursor.attempt)
+        self.started[attempt] = self.started.get(attempt, 0) + 1
         self._begun.add((key, lease.session, lease.fence))
         if held.is_suspect and sum(other.is_suspect for other in running) > 1:
             raise self._violation(

@@ -209,12 +209,12 @@ class VirtualWorker:
     def stand_still(self, seconds: float) -> None:
         """Be stopped for a while: a suspended machine, a long collection of garbage."""
         self._world.tell(f"{self.name} stands still for {seconds:.1f} s")
-        self._still_until = self._world.monotonic() + seconds
+        self._still_until = max(self._still_until, self._world.monotonic() + seconds)
 
     def cut_off(self, seconds: float) -> None:
         """Reach the store no more for a while."""
         self._world.tell(f"{self.name} is cut off for {seconds:.1f} s")
-        self._cut_off_until = self._world.monotonic() + seconds
+        self._cut_off_until = max(self._cut_off_until, self._world.monotonic() + seconds)
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Do something later, unless dead, and not while standing still."""
