@@ -111,6 +111,27 @@ def test_case_45_what_is_queued_together_runs_by_priority(
     assert sorted(PRIORITIES) == order
 
 
+def test_case_45_each_step_stands_in_the_queue_by_its_own_priority(
+    timed_store, iid, start_worker, eventually
+):
+    """A worker does not go on with a flow whose next step comes after what others wait with."""
+    order = []
+
+    def note(name, priority):
+        return task(name, priority=priority)(lambda: order.append(name))
+
+    two = Flow("two").then(note("a1", 1)).then(note("a2", 5)).build()
+    one = Flow("one").then(note("b", 3)).build()
+    client = WorkflowClient(timed_store.backend)
+    for workflow in (two, one):
+        client.submit(workflow, f"{iid}-{workflow.workflow_id}", 1)
+
+    start_worker(timed_store.backend, two, one, concurrency=1)
+
+    eventually(lambda: len(order) == 3)
+    assert ["a1", "b", "a2"] == order
+
+
 @pytest.mark.parametrize(
     ("waited", "expected"), [(239, [1, 5]), (241, [5, 1])], ids=["before", "after"]
 )
