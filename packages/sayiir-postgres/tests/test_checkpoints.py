@@ -141,7 +141,9 @@ BAD = {
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_row_that_the_server_refuses_is_refused_alone(rig: Rig, bad: str, alone: bool) -> None:
+def test_a_row_that_the_server_refuses_is_refused_alone(
+    rig: Rig, bad: str, alone: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     """Find it among others by halving, and name its instance; its lease is still good."""
     hands = held(rig, 1 if alone else 37)
     poisoned = hands[len(hands) // 2]
@@ -153,6 +155,7 @@ def test_a_row_that_the_server_refuses_is_refused_alone(rig: Rig, bad: str, alon
     refused = answers.pop(len(hands) // 2)
     assert isinstance(refused, Refused)
     assert poisoned.instance_id in refused.why
+    assert [] == caplog.records
     assert [COMMITTED] * len(answers) == answers
     poisoned.seq -= 1
     assert COMMITTED == poisoned.commit(*step(0))

@@ -7,7 +7,7 @@ for that one. So the locks of a transaction cost one round trip and its writes a
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -100,9 +100,20 @@ def transaction(
         raise
 
 
-def _pipeline(connection: Connection) -> Any:
-    # Libraries of PostgreSQL before 14 lack it; then every statement is a round trip.
-    return connection.pipeline() if psycopg.Pipeline.is_supported() else nullcontext()
+@contextmanager
+def _pipeline(connection: Connection) -> Generator[None]:
+    """Send without waiting; without libpq 14, which brought it, every statement is a round trip."""
+    if not psycopg.Pipeline.is_supported():
+        yield
+        return
+    with connection.pipeline() as pipeline:
+        try:
+            yield
+        except psycopg.Error:
+            # Read the rest here, or the driver would log that it could not.
+            with suppress(psycopg.Error):
+                pipeline.sync()
+            raise
 
 
 def _take_back(connection: Connection) -> None:
