@@ -8,8 +8,9 @@ from typing import Final
 
 from sayiir_core.ids import SessionId
 from sayiir_core.snapshot.head import Cursor, Head, InstanceState, Lane
+from sayiir_pytest.fleet.keeper import TTL
 from sayiir_pytest.fleet.watch import Violation
-from sayiir_pytest.fleet.worker import TTL, VirtualWorker
+from sayiir_pytest.fleet.worker import VirtualWorker
 
 _TTL: Final = TTL.total_seconds()
 _DUE_SECONDS: Final = 15.0

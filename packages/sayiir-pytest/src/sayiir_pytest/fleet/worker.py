@@ -12,8 +12,7 @@ from sayiir_core.authoring import Workflow
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.sessions import NewSession
-from sayiir_core.workflow.definition import Definition
+from sayiir_pytest.fleet.keeper import VirtualKeeper
 from sayiir_pytest.fleet.parts import REAL, Parts
 from sayiir_pytest.fleet.watch import Watch
 from sayiir_pytest.fleet.world import World
@@ -27,49 +26,12 @@ from sayiir_runtime.worker.serving import Serving
 
 T = TypeVar("T")
 
-TTL = timedelta(seconds=30)
 _BEAT_SECONDS = 5.0
 _GRACE_SECONDS = 10.0
 _SETTLE_SECONDS = 5.0
 _STEP_SECONDS = 0.1
 _BODY_SECONDS = (0.0, 0.01, 0.5, 3.0, 45.0)
 _BODY_WEIGHTS = (60, 20, 10, 8, 2)
-
-
-class VirtualKeeper:
-    """The session of a virtual worker; its worker sends the heartbeats."""
-
-    ttl = TTL
-
-    def __init__(self, backend: Backend, worker_id: str, number: int, serving: Serving) -> None:
-        self._backend = backend
-        self._worker_id = worker_id
-        self._number = number
-        self._lanes = tuple(sorted(serving.lanes))
-        self._sessions = 0
-        self.current: SessionId | None = None
-
-    def session(self) -> SessionId:
-        """Return the session; registers one if there is none."""
-        if self.current is None:
-            self._sessions += 1
-            session = SessionId(f"s{self._number}.{self._sessions}")
-            self._backend.sessions.register(
-                NewSession(
-                    session_id=session, worker_id=self._worker_id, ttl=TTL, lanes=self._lanes
-                )
-            )
-            self.current = session
-        return self.current
-
-    def save_definition(self, definition: Definition) -> None:
-        """Store a definition."""
-        self._backend.definitions.save(definition)
-
-    def lost(self, session: SessionId) -> None:
-        """Forget an ended session."""
-        if self.current == session:
-            self.current = None
 
 
 class VirtualWorker:
@@ -127,7 +89,7 @@ class VirtualWorker:
             world.random,
             poll=None,
             admitted=self._look_around,
-            settled=self._look_around,
+            settled=self._settle_commits,
             session_lost=self._lose_session,
         )
         self._claims = _Loop(self, self._claimer.turn)
@@ -270,6 +232,9 @@ class VirtualWorker:
         for _ in range(1 + self._world.chance(faults.hint_doubled)):
             if not self._world.chance(faults.hint_lost):
                 self.after(self._world.random.uniform(0, 0.01), self._claims.wake)
+
+    def _settle_commits(self) -> None:
+        self._commits.wake()
 
     def _look_around(self) -> None:
         self._start_bodies()
