@@ -6,6 +6,7 @@ from psycopg import sql
 
 from sayiir_core.snapshot.effect import AwaitSignal
 from sayiir_postgres import PostgresBackend
+from sayiir_postgres.kind import Kind
 from sayiir_postgres.numbered import numbered
 from sayiir_postgres.single import move_parameters
 from sayiir_pytest.clock import VirtualClock
@@ -31,9 +32,23 @@ def rig(place: tuple[str, str]):
     rig.close()
 
 
-def plan_of(rig: Rig, name: str) -> str:
+EVERY_KIND = frozenset(kind.name.lower() for kind in Kind)
+STATEMENTS = pytest.mark.parametrize(
+    ("statement", "uses"),
+    [
+        ("move_one", frozenset()),
+        ("finish_one", frozenset()),
+        ("commit", frozenset({"move"})),
+        ("commit", frozenset({"move", "retry", "finish"})),
+        ("commit", EVERY_KIND),
+    ],
+    ids=["one move", "one end", "moves", "lines", "all kinds"],
+)
+
+
+def plan_of(rig: Rig, name: str, uses: frozenset[str] = frozenset()) -> str:
     """Return the one plan that serves a statement whatever its parameters; nothing is executed."""
-    text, names = numbered(rig.backend._database.statements[name])
+    text, names = numbered(rig.backend._database.statements[name], uses)
     values = f"({', '.join(['NULL'] * len(names))})" if names else ""
     explain = f"EXPLAIN EXECUTE examined{values}".encode()
 
@@ -74,15 +89,15 @@ def test_looking_ahead_probes_the_queue(rig: Rig, place: tuple[str, str], analys
 
 
 @ANALYSED_OR_NOT
-@pytest.mark.parametrize("statement", ["move_one", "finish_one", "commit"])
+@STATEMENTS
 def test_a_step_is_found_by_its_key(
-    rig: Rig, place: tuple[str, str], analysed: bool, statement: str
+    rig: Rig, place: tuple[str, str], analysed: bool, statement: str, uses: frozenset[str]
 ) -> None:
     """Never visit everything that a session holds, in a batch or singly."""
     rig.take_all()
     analyse(place, analysed)
 
-    plan = plan_of(rig, statement)
+    plan = plan_of(rig, statement, uses)
 
     assert "cursors_pkey" in plan
     assert "cursors_session" not in plan
@@ -96,7 +111,7 @@ def test_a_batch_is_joined_without_comparing_each_row_with_each(
     """Carry the columns of a batch along; nested loops over it would be quadratic."""
     analyse(place, analysed)
 
-    plan = plan_of(rig, "commit")
+    plan = plan_of(rig, "commit", EVERY_KIND)
 
     assert "Nested Loop" in plan
     assert "Join Filter" not in plan

@@ -32,6 +32,12 @@ from sayiir_postgres.kind import Kind, Plain
 from sayiir_postgres.numbered import execute_numbered
 from sayiir_postgres.rows import RUN_WIDTH, Row, bare_header, cursor_of
 
+_FORMS: Final = tuple(
+    (frozenset(form), frozenset(kind.name.lower() for kind in form))
+    for form in ((Kind.MOVE,), (Kind.MOVE, Kind.RETRY, Kind.FINISH), tuple(Kind))
+)
+"""The forms of the statement, the shortest first: the kinds that it knows, and their names."""
+
 _ENDS_OR_FORKS: Final = frozenset({Kind.FINISH, Kind.FORK})
 
 
@@ -45,9 +51,11 @@ def write_plain(database: Database, batch: Sequence[Plain]) -> dict[int, Answer]
     except BAD_VALUES:
         return None
 
+    uses = _uses(batch)
+
     def work(connection: Connection) -> Sequence[Row] | None:
         try:
-            return execute_numbered(connection, database.statements["commit"], parameters)
+            return execute_numbered(connection, database.statements["commit"], parameters, uses)
         except CheckViolation:
             return []
         except BAD_ROWS:
@@ -63,6 +71,12 @@ def write_plain(database: Database, batch: Sequence[Plain]) -> dict[int, Answer]
     return answers
 
 
+def _uses(batch: Sequence[Plain]) -> frozenset[str]:
+    """Return what the statement must know; a few forms serve all, since each is prepared once."""
+    kinds = {it.kind for it in batch}
+    return next(names for form, names in _FORMS if kinds <= form)
+
+
 def _answers(batch: Sequence[Plain], rows: Sequence[Row]) -> dict[int, Answer]:
     """Read which rows were written, None for all, and behind which of them something is granted."""
     if not rows:
@@ -70,10 +84,11 @@ def _answers(batch: Sequence[Plain], rows: Sequence[Row]) -> dict[int, Answer]:
     written = rows[0][0]
     positions = range(1, len(batch) + 1) if written is None else cast("list[int]", written)
     answers: dict[int, Answer] = {batch[it - 1].numbered[0]: COMMITTED for it in positions}
-    for _, now, last, *grant in rows:
-        if last is not None:
-            position, checkpoint = batch[int(last) - 1].numbered
-            answers[position] = _granting(checkpoint, now, grant)
+    for _, now, *grant in rows:
+        # The short forms of the statement grant nothing and have no columns for it.
+        if grant and grant[0] is not None:
+            position, checkpoint = batch[int(grant[0]) - 1].numbered
+            answers[position] = _granting(checkpoint, now, grant[1:])
     return answers
 
 

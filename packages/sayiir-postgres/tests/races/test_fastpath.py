@@ -59,7 +59,7 @@ def test_an_end_of_a_run_that_was_replaced_meanwhile_is_lost(stage, wrong, endin
     """Wait for the replacement; an end that does not find its cursor must write nothing."""
     as_sent = {
         "finish_one": stage.swap("\nFROM gone", "\nFROM (VALUES (%(run)s::uuid)) AS sent (run)"),
-        "commit": stage.swap("FROM gone AS k\n)", "FROM batch AS k\n)"),
+        "commit": stage.swap("FROM gone AS k", "FROM batch AS k"),
     }
     finisher = stage.actor("finish", **({ending: as_sent[ending]} if wrong else {}))
     terminator = stage.actor("replace")

@@ -6,17 +6,22 @@
 -- The cursors are locked one after the other in the order of their keys. A row lock in a lateral
 -- subquery is never flattened into a join, so no plan reads more of the table than those rows.
 --
+-- A section in brackets is for the kinds that it names, and left out for a batch without them: to
+-- set up all of it costs the server as much as ten rows.
+--
 -- The answer has a row per join that the writer now holds, and one without a cursor per fork of an
 -- owned run, whose branches the owner now holds.
 WITH alive AS (
     SELECT session_id FROM {schema}.sessions
     WHERE session_id = %(session)s AND state = 'live'
     FOR KEY SHARE
+--[ fork finish
 ), latched AS (
     SELECT i.run FROM {schema}.instances AS i
     WHERE i.instance_id = ANY(%(instance_ids)b::text[]) AND (SELECT count(*) FROM alive) > 0
     ORDER BY i.instance_id
     FOR NO KEY UPDATE
+--]
 ), batch AS (
     SELECT *
     FROM unnest(
@@ -33,7 +38,10 @@ WITH alive AS (
         first_child, last_child, parent, parent_scope, parent_idx, step_node, step_turns, attempt,
         status, verdict, started_at, finished_at, source, error, output, position
     )
-    WHERE (SELECT count(*) FROM latched) >= 0 AND EXISTS (SELECT FROM alive)
+    WHERE EXISTS (SELECT FROM alive)
+--[ fork finish
+        AND (SELECT count(*) FROM latched) >= 0
+--]
     ORDER BY run, scope, idx
 ), locked AS (
     SELECT b.*, c.place, c.definition, c.owner
@@ -52,12 +60,14 @@ WITH alive AS (
     ) AS c
 ), moment AS MATERIALIZED (
     SELECT {now} AS now FROM (SELECT count(*) FROM locked) AS locks
+--[ start
 ), started AS (
     UPDATE {schema}.cursors AS c
     SET seq = c.seq + 1, started_at = (SELECT now FROM moment)
     FROM locked AS k
     WHERE k.kind = 1 AND c.ctid = k.place
     RETURNING k.position
+--]
 ), moved AS (
     UPDATE {schema}.cursors AS c
     SET seq = c.seq + 1, node = k.node, turns = k.turns, input = k.input, tags = k.tags,
@@ -77,6 +87,7 @@ WITH alive AS (
     FROM locked AS k
     WHERE k.kind = 2 AND c.ctid = k.place
     RETURNING {record_columns}
+--[ fork
 ), forked AS (
     UPDATE {schema}.cursors AS c
     SET seq = c.seq + 1, node = k.node, turns = k.turns, input = k.input, tags = k.tags,
@@ -106,6 +117,8 @@ WITH alive AS (
         (%(child_input)b::text[])[n.child], (SELECT now FROM moment), 0, 0
     FROM forked AS f
     CROSS JOIN LATERAL generate_series(f.first_child, f.last_child) AS n (child)
+--]
+--[ retry
 ), rested AS (
     UPDATE {schema}.cursors AS c
     SET seq = c.seq + 1, attempt = k.attempt, deaths = NULL, state = 'ready', available_at = k.at,
@@ -122,6 +135,8 @@ WITH alive AS (
     FROM locked AS k
     WHERE k.kind = 4 AND c.ctid = k.place
     RETURNING {record_columns}
+--]
+--[ arrive finish
 ), gone AS (
     DELETE FROM {schema}.cursors AS c
     USING locked AS k
@@ -130,6 +145,8 @@ WITH alive AS (
         OR k.kind = 5 AND k.parent = ANY(ARRAY(SELECT position FROM locked WHERE kind = 0))
     )
     RETURNING k.*
+--]
+--[ arrive
 ), arrived AS (
     SELECT
         run, parent_scope, parent_idx, count(*) AS number, max(position) AS last,
@@ -176,17 +193,26 @@ WITH alive AS (
     SELECT run, idx, scope, fence, seq, input FROM gone WHERE kind = 5
     ON CONFLICT (run, idx, scope)
     DO UPDATE SET fence = excluded.fence, seq = excluded.seq, value = excluded.value
+--]
+--[ finish
 ), ended AS (
     UPDATE {schema}.instances AS i
     SET state = 'completed', output = g.input, finished_at = (SELECT now FROM moment),
         owner = NULL, ended_fence = g.fence, ended_seq = g.seq
     FROM gone AS g
     WHERE g.kind = 6 AND i.run = g.run
+--]
 ), written AS NOT MATERIALIZED (
     SELECT {record_columns} FROM moved AS k
+--[ fork
     UNION ALL SELECT {record_columns} FROM forked AS k
+--]
+--[ retry
     UNION ALL SELECT {record_columns} FROM rested AS k
+--]
+--[ arrive finish
     UNION ALL SELECT {record_columns} FROM gone AS k
+--]
 ), recorded AS (
     INSERT INTO {schema}.steps (
         run, node, turns, attempt, fence, seq, session, status, verdict, started_at, finished_at,
@@ -199,20 +225,33 @@ WITH alive AS (
     FROM written
     WHERE attempt > 0
     ORDER BY position
+--[ fork arrive
 ), granted AS (
     SELECT j.last AS position, j.run AS whose, j.* FROM joined AS j WHERE j.session IS NOT NULL
     UNION ALL
     SELECT f.position, f.run, (NULL::{schema}.cursors).*, NULL
     FROM forked AS f
     WHERE f.owner IS NOT NULL
+--]
 )
-SELECT w.positions, w.now, c.position, {run_columns}, {cursor_columns}
+SELECT
+    w.positions, w.now
+--[ fork arrive
+    , c.position, {run_columns}, {cursor_columns}
+--]
 FROM (
     SELECT
         CASE WHEN count(*) < %(count)s THEN COALESCE(array_agg(position), '{{}}') END AS positions,
         (SELECT now FROM moment) AS now
-    FROM (SELECT position FROM started UNION ALL SELECT position FROM written) AS p
+    FROM (
+        SELECT position FROM written
+--[ start
+        UNION ALL SELECT position FROM started
+--]
+    ) AS p
 ) AS w
+--[ fork arrive
 LEFT JOIN granted AS c ON true
 LEFT JOIN {schema}.instances AS i ON i.run = c.whose
 LEFT JOIN {schema}.definitions AS d ON d.definition = i.definition
+--]
