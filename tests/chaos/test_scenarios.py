@@ -38,6 +38,16 @@ def scene(
     backend.close()
 
 
+@pytest.fixture
+def on_sqlite(tmp_path: Path, team: ModuleType, flows: ModuleType) -> Iterator[Scene]:
+    """Set the scene on a file."""
+    backend = SQLiteBackend(tmp_path / "store.db")
+    scene = Scene(team.Team(f"sqlite:///{tmp_path / 'store.db'}", tmp_path), backend, flows)
+    yield scene
+    scene.team.dismiss()
+    backend.close()
+
+
 @pytest.mark.timeout(180)
 def test_an_outage_of_twice_the_ttl_runs_no_body_again(
     scene: Scene, server: PostgresServer
@@ -104,12 +114,8 @@ def test_the_work_of_a_killed_worker_starts_again_within_the_bound(scene: Scene)
 
 
 @pytest.mark.timeout(240)
-def test_a_task_that_kills_its_process_fails_alone(
-    tmp_path: Path, team: ModuleType, flows: ModuleType
-) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    backend = SQLiteBackend(tmp_path / "store.db")
-    scene = Scene(team.Team(url, tmp_path), backend, flows)
+def test_a_task_that_kills_its_process_fails_alone(on_sqlite: Scene) -> None:
+    scene, flows = on_sqlite, on_sqlite.flows
     scene.team.employ("w", "--processes=2")
     innocent = [scene.client.submit(flows.slow, f"innocent-{n}", 0.3) for n in range(20)]
     poison = scene.client.submit(flows.poison, "poison", 1.0)
@@ -123,4 +129,3 @@ def test_a_task_that_kills_its_process_fails_alone(
     assert status.error.startswith("WorkerDiedError: task 'kill_the_process'")
     assert scene.team.starts()["poison poison"] == 5
     assert scene.team.dismiss() == [0]
-    backend.close()
