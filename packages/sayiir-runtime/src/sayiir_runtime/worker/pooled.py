@@ -12,6 +12,7 @@ from sayiir_core.duration import Duration, parse_duration
 from sayiir_core.ids import check_name
 from sayiir_core.ports.backend import Backend
 from sayiir_runtime.codec import PayloadCodec
+from sayiir_runtime.gate import built_workflow, checked_backend
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.lease import CLAIM_TTL, HEARTBEAT_INTERVAL
 from sayiir_runtime.worker.clerk import SIGNAL_RETENTION
@@ -43,16 +44,18 @@ class PooledWorker:
         claim_ttl: Duration = CLAIM_TTL,
         heartbeat_interval: Duration | None = None,
         concurrency: int = DEFAULT_CONCURRENCY,
-        tags: Iterable[str] = (),
+        tags: Iterable[str] | None = None,
         shutdown_grace: Duration = DEFAULT_GRACE,
         signal_retention: Duration = SIGNAL_RETENTION,
         codec: PayloadCodec | None = None,
     ) -> None:
         self.worker_id = check_name(worker_id, "worker id")
-        if concurrency < 1:
-            raise ValueError(f"concurrency must be at least 1, not {concurrency}")
-        self._backend = backend
+        self._backend = checked_backend(backend)
+        self._concurrency = _checked_concurrency(concurrency)
+        self._tags = _checked_tags(tags)
         self._poll = None if poll_interval is None else _span(poll_interval)
+        if self._poll == timedelta(0):
+            raise ValueError("poll_interval must be longer than 0, or the worker would never rest")
         self._ttl = _span(claim_ttl)
         self._heartbeat = (
             min(HEARTBEAT_INTERVAL, self._ttl / 4)
@@ -64,8 +67,6 @@ class PooledWorker:
                 f"heartbeat_interval ({self._heartbeat}) must be more than 0 and at most half of "
                 f"claim_ttl ({self._ttl}), or the worker would lose its lease between two beats"
             )
-        self._concurrency = concurrency
-        self._tags = frozenset(tags)
         self._grace = parse_duration(shutdown_grace)
         self._retention = _span(signal_retention)
         self._codec = codec or default_codec()
@@ -74,9 +75,13 @@ class PooledWorker:
         """Start to work in the background, and return the handle that stops it.
 
         Raises ``DefinitionError`` for two workflows that share an identity and call different
-        functions. A store that cannot be reached is waited for.
+        functions, ``TypeError`` for what is no built workflow. A store that cannot be reached is
+        waited for.
         """
-        serving = Serving(workflows, self._codec, self._tags)
+        if not isinstance(workflows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"start takes a list of workflows, not {type(workflows).__name__}")
+        served = [built_workflow(workflow) for workflow in workflows]
+        serving = Serving(served, self._codec, self._tags)
         if not serving.programs:
             raise ValueError("a worker needs at least one workflow, as built by Flow(...).build()")
         desk = Desk(
@@ -103,6 +108,23 @@ class PooledWorker:
 
 Worker = PooledWorker
 """The name under which the reference knows it."""
+
+
+def _checked_concurrency(concurrency: object) -> int:
+    if not isinstance(concurrency, int) or isinstance(concurrency, bool):
+        raise TypeError(f"concurrency must be a number of tasks, not {concurrency!r}")
+    if concurrency < 1:
+        raise ValueError(f"concurrency must be at least 1, not {concurrency}")
+    return concurrency
+
+
+def _checked_tags(tags: Iterable[str] | None) -> frozenset[str]:
+    if isinstance(tags, str):
+        raise TypeError(f"tags must be a list of tags, such as [{tags!r}], not one text")
+    checked = frozenset(tags or ())
+    for tag in checked:
+        check_name(tag, "tag")
+    return checked
 
 
 def _span(duration: Duration) -> timedelta:
