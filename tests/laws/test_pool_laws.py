@@ -6,15 +6,18 @@ import random
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from sayiir_core.errors import InstanceStateError
 from sayiir_pytest.strategies import CallLog, Plan, build, expected, plans
 from tests.laws.conftest import make_store
 from tests.laws.lawbook import BACKOFF, EXAMPLES, check_outcome, check_records
-from tests.laws.pool import TAGS, PoolWorld, crew_of
+from tests.laws.pool import LATE, TAGS, PoolWorld, crew_of
 
 STORES = {"memory": 30, "keyvalue": 6, "sqlite": 8, "postgres": 5}
 """How many workflows are tried on a store with each number of workers."""
@@ -29,18 +32,28 @@ def pool(request: pytest.FixtureRequest) -> Iterator[PoolWorld]:
     world.close()
 
 
+def examples(store: str) -> settings:
+    """Return how many workflows are tried."""
+    return settings(
+        max_examples=EXAMPLES or STORES[store],
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+def store_of(request: pytest.FixtureRequest) -> str:
+    """Return which store a test runs on."""
+    callspec: Any = request.node.callspec
+    return str(callspec.params["pool"])
+
+
 @pytest.mark.parametrize("workers", [1, 2, 8])
 def test_law_1_any_number_of_workers_gives_what_the_plan_says(
     pool: PoolWorld, workers: int, request: pytest.FixtureRequest
 ) -> None:
     """Same output or failure, each body once, whoever ran it, with signals sent meanwhile."""
-    store = request.node.callspec.params["pool"]
 
-    @settings(
-        max_examples=EXAMPLES or STORES[store],
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
+    @examples(store_of(request))
     @given(plans(signals=True, tags=TAGS), st.integers(0, 99), st.integers(0, 2**32))
     def law(plan: Plan, value: int, seed: int) -> None:
         chance = random.Random(seed)
@@ -68,13 +81,8 @@ def test_law_1_workers_that_come_and_go_change_nothing(
     pool: PoolWorld, request: pytest.FixtureRequest
 ) -> None:
     """Crews are stopped without grace at any moment, and others go on: no record is repeated."""
-    store = request.node.callspec.params["pool"]
 
-    @settings(
-        max_examples=EXAMPLES or STORES[store],
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
+    @examples(store_of(request))
     @given(plans(signals=False, tags=TAGS), st.integers(0, 99), st.integers(0, 2**32))
     def law(plan: Plan, value: int, seed: int) -> None:
         chance = random.Random(seed)
@@ -92,9 +100,73 @@ def test_law_1_workers_that_come_and_go_change_nothing(
                     time.sleep(0.001)
             assert [call for call in calls.calls[before:] if call.step in recorded] == []
         with pool.at_work(crew_of(2, chance), workflow):
-            status = handle.wait(60)
+            status = handle.wait(LATE)
 
         check_outcome(status, outcome)
+        check_records(pool.records, instance_id)
+        pool.check_rest(instance_id)
+
+    law()
+
+
+def test_law_1_pauses_lose_nothing(pool: PoolWorld, request: pytest.FixtureRequest) -> None:
+    """Paused and unpaused again at any moment, a run ends as if nothing had happened."""
+
+    @examples(store_of(request))
+    @given(plans(signals=True, tags=TAGS), st.integers(0, 99), st.integers(0, 2**32))
+    def law(plan: Plan, value: int, seed: int) -> None:
+        chance = random.Random(seed)
+        instance_id, calls, outcome = uuid.uuid4().hex, CallLog(), expected(plan, value)
+        workflow = build(plan, calls, name=f"plan-{instance_id}", retry_delay=BACKOFF)
+        for name, payload in outcome.signals:
+            pool.client.send_signal(instance_id, name, payload)
+        handle = pool.client.submit(workflow, instance_id, value)
+        with pool.at_work(crew_of(2, chance), workflow):
+            for _ in range(chance.randint(1, 4)):
+                time.sleep(chance.choice([0, 0.001, 0.003, 0.01]))
+                with suppress(InstanceStateError):
+                    handle.pause(reason="law")
+                    time.sleep(chance.choice([0, 0.001, 0.005]))
+                    handle.unpause()
+            status = handle.wait(LATE)
+
+        check_outcome(status, outcome)
+        assert calls.repeated() == []
+        check_records(pool.records, instance_id)
+        pool.check_rest(instance_id)
+
+    law()
+
+
+def test_law_1_a_cancel_ends_the_run_or_comes_too_late(
+    pool: PoolWorld, request: pytest.FixtureRequest
+) -> None:
+    """Cancelled at any moment, a run ends cancelled and stays quiet, or it had ended already."""
+
+    @examples(store_of(request))
+    @given(plans(signals=True, tags=TAGS), st.integers(0, 99), st.integers(0, 2**32))
+    def law(plan: Plan, value: int, seed: int) -> None:
+        chance = random.Random(seed)
+        instance_id, calls, outcome = uuid.uuid4().hex, CallLog(), expected(plan, value)
+        workflow = build(plan, calls, name=f"plan-{instance_id}", retry_delay=BACKOFF)
+        for name, payload in outcome.signals:
+            pool.client.send_signal(instance_id, name, payload)
+        handle = pool.client.submit(workflow, instance_id, value)
+        with pool.at_work(crew_of(2, chance), workflow):
+            time.sleep(chance.choice([0, 0.001, 0.003, 0.01, 0.03]))
+            with suppress(InstanceStateError):
+                handle.cancel(reason="law", cancelled_by="test")
+            status = handle.wait(LATE)
+            called = len(calls)
+        event(status.status)
+
+        if status.is_cancelled():
+            assert (status.reason, status.cancelled_by) == ("law", "test")
+            assert handle.status().status == "cancelled"
+        else:
+            check_outcome(status, outcome)
+        assert len(calls) == called
+        assert calls.repeated() == []
         check_records(pool.records, instance_id)
         pool.check_rest(instance_id)
 
