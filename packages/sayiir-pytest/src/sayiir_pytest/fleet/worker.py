@@ -73,27 +73,29 @@ class VirtualWorker:
             monotonic=world.monotonic,
         )
         self._keeper = VirtualKeeper(backend, worker_id, number, serving)
-        outage = Outage(self.desk.counts, worker_id, world.random)
-        self._committer = parts.committer(
+        self._equip(parts, Outage(self.desk.counts, worker_id, world.random))
+
+    def _equip(self, parts: Parts, outage: Outage) -> None:
+        committer = parts.committer(
             self.desk,
-            backend.checkpoints,
+            self._backend.checkpoints,
             outage,
             after=self._look_around,
             session_lost=self._lose_session,
         )
         self._claimer = parts.claimer(
             self.desk,
-            backend,
+            self._backend,
             self._keeper,
             outage,
-            world.random,
+            self._world.random,
             poll=None,
             admitted=self._look_around,
             settled=self._settle_commits,
             session_lost=self._lose_session,
         )
         self._claims = _Loop(self, self._claimer.turn)
-        self._commits = _Loop(self, self._committer.turn)
+        self._commits = _Loop(self, committer.turn)
 
     def start(self) -> None:
         """Begin to work."""
