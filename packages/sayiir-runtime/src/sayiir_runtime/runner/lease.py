@@ -153,7 +153,12 @@ class SessionKeeper:
         self._stop = threading.Event()
         self._undone = set()
         if backend.capabilities.shared and self.heartbeat is not None:
-            self._start_thread(session, self.heartbeat)
+            try:
+                self._start_thread(session, self.heartbeat)
+            except BaseException:
+                # A session that nothing renews must not be used.
+                self._session = None
+                raise
         return session
 
     def _start_thread(self, session: SessionId, heartbeat: timedelta) -> None:

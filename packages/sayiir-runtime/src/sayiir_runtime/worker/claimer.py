@@ -144,6 +144,9 @@ class Claimer:
         except BackendError as error:
             self._outage.note(error)
             return False
+        except Exception:
+            logger.exception("giving back failed, trying again")
+            return False
         return True
 
     def _claim(self, limit: int) -> Script[bool]:

@@ -72,7 +72,12 @@ class Committer:
     def run(self) -> None:
         """Commit until stopped."""
         while not self._is_stopping:
-            seconds = perform(self.turn())
+            try:
+                seconds = perform(self.turn())
+            except Exception:
+                logger.exception("committing failed, trying again")
+                self._desk.gate.end_commit()
+                seconds = IDLE
             if seconds > 0:
                 self._wait(seconds)
 
@@ -105,11 +110,19 @@ class Committer:
         else:
             self._outage.over()
             self._desk.counts.commits += 1
-            self._desk.answered(batch, answers)
+            self._take(batch, answers)
             self._desk.gate.end_commit()
             self._look_for_end(batch, answers)
             self._after()
         return 0.0
+
+    def _take(self, batch: list[Held], answers: Sequence[Answer]) -> None:
+        try:
+            self._desk.answered(batch, answers)
+        except Exception:
+            # What was not taken is stored, and nobody here knows how it goes on.
+            logger.exception("the answers of a commit could not be taken")
+            self._desk.forget_unanswered(batch)
 
     def _next(self) -> list[Held]:
         if self._unsent:

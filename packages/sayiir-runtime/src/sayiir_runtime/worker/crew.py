@@ -121,10 +121,20 @@ class Crew:
                 self._is_calling = True
                 self._changed.notify()
             elif self._threads - len(self._given_up) < self._desk.concurrency:
-                self._is_calling = True
-                self._threads += 1
-                name = f"{self._name}-task-{self._threads}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
+                self._start_thread()
+
+    def _start_thread(self) -> None:
+        name = f"{self._name}-task-{self._threads + 1}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._is_calling = True
+        self._threads += 1
+        try:
+            thread.start()
+        except RuntimeError:
+            # The machine has no thread to give at the moment; the next wake-up asks again.
+            self._is_calling = False
+            self._threads -= 1
+            logger.exception("%s cannot start a thread for its tasks, trying again", self._name)
 
     def _work(self) -> None:
         self._is_calling = False
@@ -241,6 +251,8 @@ class Crew:
             else:
                 # The store is not read on the loop, which would stop every other body.
                 self._readers.submit(partial(self._fetch, held))
+        if self._desk.can_commit():
+            self._on_end()
 
     def _is_at_hand(self, held: Held) -> bool:
         ref, carry = held.claim.cursor.input, held.carry
@@ -274,7 +286,7 @@ class Crew:
         self.wake()
 
     def _cancel(self, attempt: Attempt) -> None:
-        task = self._tasks.get(attempt)
+        task = self._tasks.pop(attempt, None)
         if task is not None:
             task.cancel()
 

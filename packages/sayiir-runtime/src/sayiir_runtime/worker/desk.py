@@ -89,9 +89,7 @@ class Desk:
     def quota(self) -> int:
         """Return how many cursors to claim now, 0 for none."""
         with self._lock:
-            if self.is_draining:
-                return 0
-            target = self._pace.target(self.monotonic())
+            target = 0 if self.is_draining else self._pace.target(self.monotonic())
             room = target - len(self._held)
             starving = self._running < self.concurrency and not self._ready
             return room if room > 0 and (starving or room * 8 >= target) else 0
@@ -361,6 +359,13 @@ class Desk:
             for held in theirs:
                 self._leave(held)
             return [held.attempt for held in running if held.attempt is not None]
+
+    def forget_unanswered(self, batch: Sequence[Held]) -> None:
+        """Forget what of a batch is still awaited; a reconciliation frees it for others."""
+        with self._lock:
+            for held in (held for held in batch if held.phase is Phase.COMMITTING):
+                self._drop(held)
+            self.gate.is_unclear = True
 
     def abandon_running(self) -> list[Attempt]:
         """Give back what still runs, uncounted; return its attempts, to be abandoned."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import weakref
 from collections import deque
@@ -193,14 +194,19 @@ class Team:
             self._end()
 
     def _end(self) -> None:
-        self._wait_for_bodies()
-        self._crew.abandon(self._desk.abandon_running())
-        self._settle()
-        self._committer.stop()
-        self._clerk.stop()
-        self._crew.close()
-        self._keeper.close()
-        _teams.discard(self)
+        try:
+            self._wait_for_bodies()
+            self._crew.abandon(self._desk.abandon_running())
+            self._settle()
+        except Exception:
+            logger.exception("worker %s could not end in good order", self.worker_id)
+        finally:
+            # Whatever happened: a session that goes on beating would keep its work from others.
+            self._committer.stop()
+            self._clerk.stop()
+            self._crew.close()
+            self._keeper.close()
+            _teams.discard(self)
 
     def _wait_for_bodies(self) -> None:
         while self._desk.running() and monotonic() < (self._until or 0.0):
@@ -238,3 +244,5 @@ def _end_all() -> None:
 
 
 atexit.register(_end_all)
+# The threads of a team do not follow into a forked child, and its locks may be held for ever there.
+os.register_at_fork(after_in_child=_teams.clear)

@@ -1,0 +1,104 @@
+"""A worker goes on after what should never happen: no thread of it ends in silence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sayiir_core.authoring import Flow
+from sayiir_runtime.client import WorkflowClient
+from sayiir_runtime.worker.desk import Desk
+
+LATE = 20.0
+Start = Callable[..., Any]
+
+
+async def double(value: int) -> int:
+    """Run on the loop."""
+    return value * 2
+
+
+def add_one(value: int) -> int:
+    """Run on a thread."""
+    return value + 1
+
+
+def test_a_thread_that_cannot_be_started_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, client: WorkflowClient, start: Start
+) -> None:
+    plain, refused = threading.Thread.start, [0]
+
+    def refuse_twice(thread: threading.Thread) -> None:
+        if "-task-" in thread.name and refused[0] < 2:
+            refused[0] += 1
+            raise RuntimeError("can't start new thread")
+        plain(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_twice)
+    workflow: Any = Flow[int, int]("threads").then(double).then(add_one).build()
+    start(workflow)
+
+    assert client.submit(workflow, "threads", 1).result(LATE) == 3
+    assert refused == [2]
+
+
+def test_answers_that_cannot_be_taken_are_looked_up_in_the_store(
+    monkeypatch: pytest.MonkeyPatch, client: WorkflowClient, start: Start
+) -> None:
+    plain, failures = Desk.answered, [0]
+
+    def fail_once(desk: Desk, batch: Any, answers: Any) -> None:
+        if not failures[0]:
+            failures[0] += 1
+            raise ValueError("a defect (by the test)")
+        plain(desk, batch, answers)
+
+    monkeypatch.setattr(Desk, "answered", fail_once)
+    workflow: Any = Flow[int, int]("answers").then(add_one).then(add_one, name="again").build()
+    start(workflow)
+
+    assert client.submit(workflow, "answers", 1).result(LATE) == 3
+    assert failures == [1]
+
+
+def test_a_batch_that_cannot_be_made_stops_no_later_one(
+    monkeypatch: pytest.MonkeyPatch, client: WorkflowClient, start: Start
+) -> None:
+    plain, failures = Desk.batch, [0]
+
+    def fail_once(desk: Desk) -> Any:
+        if desk.can_commit() and not failures[0]:
+            failures[0] += 1
+            raise ValueError("a defect (by the test)")
+        return plain(desk)
+
+    monkeypatch.setattr(Desk, "batch", fail_once)
+    workflow: Any = Flow[int, int]("batches").then(add_one).build()
+    start(workflow)
+
+    assert client.submit(workflow, "batches", 1).result(LATE) == 2
+    assert failures == [1]
+
+
+def test_a_defect_while_giving_back_ends_the_session_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+    client: WorkflowClient,
+    start: Start,
+    backend: Any,
+    until: Callable[[Callable[[], Any]], Any],
+) -> None:
+    workflow: Any = Flow[int, int]("ending").then(add_one).build()
+    handle = start(workflow)
+    assert client.submit(workflow, "ending", 1).result(LATE) == 2
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a defect (by the test)")
+
+    monkeypatch.setattr(Desk, "abandon_running", fail)
+    handle.shutdown()
+
+    assert handle.join(LATE)
+    until(lambda: not backend.sessions.live())
