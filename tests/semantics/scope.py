@@ -15,6 +15,7 @@ LEFT_OUT: Final[dict[str, str]] = {
     "test_client": SUBMITTED,
     "test_worker_deaths": OWN_WORKERS,
     "test_worker_decisions": OWN_WORKERS,
+    "test_worker_queue": OWN_WORKERS,
     "test_worker_retries": OWN_WORKERS,
     "test_workers": OWN_WORKERS,
     "test_async::test_case_19_a_durable_run_never_blocks_the_loop": COROUTINES,
