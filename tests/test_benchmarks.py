@@ -63,4 +63,4 @@ def test_an_unknown_workload_is_refused_with_the_known_ones() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert 2 == done.returncode
-    assert "'W99' is none of W1, W1b, W2, W3, W4, W8" in done.stderr
+    assert "'W99' is none of W1, W1b, W2, W3, W4, W5, " in done.stderr

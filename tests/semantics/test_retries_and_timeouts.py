@@ -331,8 +331,9 @@ def test_case_43_timeouts_count_per_attempt_and_hold_in_every_scope(drive, wrap,
     release.set()
 
     assert ended.error is None
-    # Not more exact: on a busy machine the second attempt may run too long as well.
-    assert [1, 2] == calls[:2]
+    # Not more exact: on a busy machine the first may be given up before its body begins, and the
+    # second may run too long as well.
+    assert [calls[0], calls[0] + 1] == calls[:2]
 
 
 def test_case_43_a_timed_out_attempt_is_recorded_as_such(backend, iid):

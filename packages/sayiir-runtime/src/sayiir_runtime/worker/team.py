@@ -206,6 +206,9 @@ class Team:
             self._clerk.stop()
             self._crew.close()
             self._keeper.close()
+            for thread in self._threads[1:]:
+                # Whoever waits for the worker may close the store next.
+                thread.join(_SETTLE_SECONDS)
             _teams.discard(self)
 
     def _wait_for_bodies(self) -> None:
