@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -29,7 +30,11 @@ _PATIENCE_SECONDS = 90.0
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What a run has shown. ``wrong`` must be empty, ``repeated`` is bounded by the deaths."""
+    """What a run has shown. ``wrong`` must be empty, ``repeated`` is bounded by the deaths.
+
+    ``refused`` are the late writes that the workers of the end were answered ``Lost`` for, and
+    ``reports`` how many of them said so; what killed workers had counted is gone.
+    """
 
     instances: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -41,6 +46,8 @@ class Outcome:
     bodies: int = 0
     repeated: int = 0
     recorded_twice: int = 0
+    refused: int = 0
+    reports: int = 0
     seconds: float = 0.0
 
 
@@ -64,6 +71,8 @@ class Chaos:
         self._random = Random(seed)
         self._log = folder / "bodies.log"
         self._stderr = (folder / "workers.log").open("ab")
+        self._counts = folder / "counts.log"
+        self._stdout = self._counts.open("ab")
         self._size = workers
         self._workers: list[subprocess.Popen[str]] = []
         self._numbers = 0
@@ -91,13 +100,16 @@ class Chaos:
                 self._break_things(began + seconds)
                 sender.join()
                 self._wait_for_ends()
+                self._dismiss()
             finally:
                 for worker in self._workers:
                     worker.kill()
                     worker.communicate()
                 self._backend.close()
                 self._stderr.close()
+                self._stdout.close()
         self._count_bodies()
+        self._add_up_refusals()
         self._look_at_records()
         self.outcome.seconds = time.monotonic() - began
         return self.outcome
@@ -144,11 +156,16 @@ class Chaos:
         worker = subprocess.Popen(
             [sys.executable, str(FOLDER / "worker.py"), *arguments],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=self._stdout,
             stderr=self._stderr,
             text=True,
         )
         self._workers.insert(position, worker)
+
+    def _dismiss(self) -> None:
+        """Let the workers of the end leave in good order, so that they say what they counted."""
+        for worker in self._workers:
+            worker.communicate(timeout=_PATIENCE_SECONDS)
 
     def _break_things(self, until: float) -> None:
         troubles = [self._kill] * 4 + [
@@ -222,6 +239,11 @@ class Chaos:
         lines = Counter(self._log.read_text().splitlines())
         self.outcome.bodies = sum(lines.values())
         self.outcome.repeated = sum(count - 1 for count in lines.values())
+
+    def _add_up_refusals(self) -> None:
+        reports = [json.loads(line) for line in self._counts.read_text().splitlines()]
+        self.outcome.reports = len(reports)
+        self.outcome.refused = sum(report["refused"] for report in reports)
 
     def _look_at_records(self) -> None:
         with psycopg.connect(self._dsn) as connection:

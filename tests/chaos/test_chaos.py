@@ -32,3 +32,4 @@ def test_nothing_is_lost_and_nothing_is_recorded_twice(
     # A body is cut short only with its process, and a process runs 16 at once.
     assert outcome.repeated <= 16 * outcome.kills
     assert outcome.bodies > outcome.instances
+    assert outcome.reports == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from sayiir_runtime.worker import PooledWorker
 
 
 def main(url: str, seed: str, log: str, worker_id: str, ttl: str) -> None:
-    """Work until killed."""
+    """Work until killed, or until told to end; then say what was counted."""
     spec = importlib.util.spec_from_file_location("plans", Path(__file__).parent / "plans.py")
     assert spec is not None
     assert spec.loader is not None
@@ -24,6 +25,7 @@ def main(url: str, seed: str, log: str, worker_id: str, ttl: str) -> None:
     sys.stdin.read()
     handle.shutdown(5)
     handle.join()
+    sys.stdout.write(json.dumps(handle.report().counts) + "\n")
 
 
 if __name__ == "__main__":
