@@ -49,8 +49,9 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def own_threads() -> set[str]:
-    """Return the names of our threads that run."""
-    return {it.name for it in threading.enumerate() if it.name.startswith("sayiir-")}
+    """Return the names of this adapter's threads that run."""
+    names = {it.name for it in threading.enumerate()}
+    return names & {"sayiir-listener", "sayiir-notifier"}
 
 
 class Pair:

@@ -90,10 +90,16 @@ class SessionKeeper:
         return self._session
 
     def threads(self) -> ThreadPool:
-        """Return the private threads on which calls to this store are made for event loops."""
+        """Return the private threads on which calls to this store are made for event loops.
+
+        They end with the backend.
+        """
         with self._lock:
             if self._threads is None:
                 self._threads = ThreadPool(STORE_THREADS, "sayiir-store")
+                backend = self._backend()
+                assert backend is not None, "a keeper is used through its backend"
+                weakref.finalize(backend, self._threads.close).atexit = False
             return self._threads
 
     def save_definition(self, definition: Definition) -> None:

@@ -56,6 +56,8 @@ class ThreadPool:
             job.run()
             if self._finish(job):
                 return
+            # An idle thread must not keep alive what it has run last.
+            del job
 
     def _next(self) -> Job | None:
         with self._ready:
