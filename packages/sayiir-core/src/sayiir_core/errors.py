@@ -276,6 +276,26 @@ class CorruptPayloadError(PayloadError):
     """Report a complete envelope whose body its codec cannot decode."""
 
 
+class UnknownKeyError(PayloadError):
+    """Report a payload that is encrypted by a key which this process does not have."""
+
+
+class WrongKeyError(PayloadError):
+    """Report a key that has the id of the one which encrypted a payload, and is another."""
+
+
+class TamperedPayloadError(PayloadError):
+    """Report an encrypted payload that was changed after it was written."""
+
+
+class MisplacedPayloadError(PayloadError):
+    """Report an encrypted payload that was written for another place than where it is read."""
+
+
+class UnsealedPayloadError(PayloadError):
+    """Report a payload that is not encrypted where only encrypted ones are read."""
+
+
 class EncodeError(SayiirError, TypeError):
     """Report a value that the codec cannot store, and where in the value it sits."""
 

@@ -13,7 +13,7 @@ from typing import Final
 import pluggy
 
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.codec import Codec
+from sayiir_core.ports.codec import Codec, Wrapper
 
 PROJECT_NAME: Final = "sayiir"
 """The name of the hook markers, and of the entry-point group."""
@@ -36,10 +36,10 @@ def sayiir_backends() -> dict[str, Callable[[str], Backend]]:
 
 
 @hookspec
-def sayiir_codecs() -> list[Codec]:
-    """Return codecs by which payloads can be written and read.
+def sayiir_codecs() -> list[Codec | Wrapper]:
+    """Return codecs by which payloads can be written and read, and wrappers around them.
 
-    A codec's name is stored with every payload and must never change its meaning. A name that
+    A name is stored with every payload and must never change its meaning. A name that
     another plugin has too is an error naming both.
     """
     raise NotImplementedError

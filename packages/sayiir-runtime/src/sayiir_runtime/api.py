@@ -13,6 +13,7 @@ from sayiir_core.ports.backend import Backend
 from sayiir_runtime.gate import built_workflow, checked_backend
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.operations import Operations
+from sayiir_runtime.payloads import CodecChoice
 from sayiir_runtime.runner.checkpointing import CheckpointingRunner
 from sayiir_runtime.runner.inprocess import InProcessRunner
 from sayiir_runtime.runner.offload import call_in_thread, call_store
@@ -31,16 +32,20 @@ def run_workflow(
     instance_id: str | None = None,
     backend: Backend | None = None,
     conflict_policy: Policy = None,
+    codec: CodecChoice = None,
 ) -> Out:
     """Run a workflow to its end and return its output.
 
     Without ``instance_id`` it runs in this process alone and nothing is stored; a failing task
     raises ``TaskError`` with the original exception as its cause. With one it runs durably and
-    raises ``WorkflowError`` if it fails or parks.
+    raises ``WorkflowError`` if it fails or parks. ``codec`` writes what is stored, as far as the
+    workflow names no other; by default JSON.
     """
     if instance_id is None:
-        return InProcessRunner().run(built_workflow(workflow), input_data)
-    status = run_durable_workflow(workflow, instance_id, input_data, backend, conflict_policy)
+        return InProcessRunner(codec=codec).run(built_workflow(workflow), input_data)
+    status = run_durable_workflow(
+        workflow, instance_id, input_data, backend, conflict_policy, codec=codec
+    )
     return cast("Out", _output_of(status))
 
 
@@ -51,17 +56,18 @@ async def run_workflow_async(
     instance_id: str | None = None,
     backend: Backend | None = None,
     conflict_policy: Policy = None,
+    codec: CodecChoice = None,
 ) -> Out:
     """Run like ``run_workflow`` without blocking the loop, on which async tasks run."""
     if instance_id is None:
-        runner = InProcessRunner(loop=asyncio.get_running_loop())
+        runner = InProcessRunner(codec=codec, loop=asyncio.get_running_loop())
         return await call_in_thread(
             lambda: runner.run(built_workflow(workflow), input_data),
             name="sayiir-run",
             on_cancel=runner.stop,
         )
     status = await run_durable_workflow_async(
-        workflow, instance_id, input_data, backend, conflict_policy
+        workflow, instance_id, input_data, backend, conflict_policy, codec=codec
     )
     return cast("Out", _output_of(status))
 
@@ -72,13 +78,15 @@ def run_durable_workflow(
     input_data: In,
     backend: Backend | None = None,
     conflict_policy: Policy = None,
+    *,
+    codec: CodecChoice = None,
 ) -> WorkflowStatus:
     """Run with a checkpoint after every task until the run ends or parks.
 
     A failing task does not raise: the status says ``failed`` and why. Without ``backend`` a fresh
     memory store is used for this call.
     """
-    runner = CheckpointingRunner(_backend_or_memory(backend))
+    runner = CheckpointingRunner(_backend_or_memory(backend), codec=codec)
     return runner.run(
         built_workflow(workflow), instance_id, input_data, conflict_policy=conflict_policy
     )
@@ -90,9 +98,13 @@ async def run_durable_workflow_async(
     input_data: In,
     backend: Backend | None = None,
     conflict_policy: Policy = None,
+    *,
+    codec: CodecChoice = None,
 ) -> WorkflowStatus:
     """Run like ``run_durable_workflow`` without blocking the loop, on which async tasks run."""
-    runner = CheckpointingRunner(_backend_or_memory(backend), loop=asyncio.get_running_loop())
+    runner = CheckpointingRunner(
+        _backend_or_memory(backend), codec=codec, loop=asyncio.get_running_loop()
+    )
     return await call_in_thread(
         lambda: runner.run(
             built_workflow(workflow), instance_id, input_data, conflict_policy=conflict_policy
@@ -108,9 +120,10 @@ def resume_workflow(
     backend: Backend,
     *,
     wait: Duration | None = None,
+    codec: CodecChoice = None,
 ) -> WorkflowStatus:
     """Continue an instance where it is; see ``CheckpointingRunner.resume``."""
-    return CheckpointingRunner(checked_backend(backend)).resume(
+    return CheckpointingRunner(checked_backend(backend), codec=codec).resume(
         built_workflow(workflow), instance_id, wait=wait
     )
 
@@ -121,9 +134,12 @@ async def resume_workflow_async(
     backend: Backend,
     *,
     wait: Duration | None = None,
+    codec: CodecChoice = None,
 ) -> WorkflowStatus:
     """Continue like ``resume_workflow`` without blocking the loop."""
-    runner = CheckpointingRunner(checked_backend(backend), loop=asyncio.get_running_loop())
+    runner = CheckpointingRunner(
+        checked_backend(backend), codec=codec, loop=asyncio.get_running_loop()
+    )
     return await call_in_thread(
         lambda: runner.resume(built_workflow(workflow), instance_id, wait=wait),
         name=f"sayiir-run-{instance_id}",
@@ -132,19 +148,29 @@ async def resume_workflow_async(
 
 
 def retry_workflow(
-    workflow: Workflow[Any, Any], instance_id: str, backend: Backend
+    workflow: Workflow[Any, Any],
+    instance_id: str,
+    backend: Backend,
+    *,
+    codec: CodecChoice = None,
 ) -> WorkflowStatus:
     """Continue a failed instance from the failed node, with fresh attempts."""
-    return CheckpointingRunner(checked_backend(backend)).retry(
+    return CheckpointingRunner(checked_backend(backend), codec=codec).retry(
         built_workflow(workflow), instance_id
     )
 
 
 async def retry_workflow_async(
-    workflow: Workflow[Any, Any], instance_id: str, backend: Backend
+    workflow: Workflow[Any, Any],
+    instance_id: str,
+    backend: Backend,
+    *,
+    codec: CodecChoice = None,
 ) -> WorkflowStatus:
     """Continue like ``retry_workflow`` without blocking the loop."""
-    runner = CheckpointingRunner(checked_backend(backend), loop=asyncio.get_running_loop())
+    runner = CheckpointingRunner(
+        checked_backend(backend), codec=codec, loop=asyncio.get_running_loop()
+    )
     return await call_in_thread(
         lambda: runner.retry(built_workflow(workflow), instance_id),
         name=f"sayiir-run-{instance_id}",
@@ -203,17 +229,31 @@ async def unpause_workflow_async(instance_id: str, backend: Backend) -> None:
     await call_store(checked_backend(backend), lambda: unpause_workflow(instance_id, backend))
 
 
-def send_signal(instance_id: str, signal_name: str, payload: Any, backend: Backend) -> None:
+def send_signal(
+    instance_id: str,
+    signal_name: str,
+    payload: Any,
+    backend: Backend,
+    *,
+    codec: CodecChoice = None,
+) -> None:
     """Send a signal; it is kept if nothing waits for it yet, even before the instance exists."""
-    Operations(checked_backend(backend)).send_signal(instance_id, signal_name, payload)
+    operations = Operations(checked_backend(backend), codec=codec)
+    operations.send_signal(instance_id, signal_name, payload)
 
 
 async def send_signal_async(
-    instance_id: str, signal_name: str, payload: Any, backend: Backend
+    instance_id: str,
+    signal_name: str,
+    payload: Any,
+    backend: Backend,
+    *,
+    codec: CodecChoice = None,
 ) -> None:
     """Send like ``send_signal`` without blocking the loop."""
     await call_store(
-        checked_backend(backend), lambda: send_signal(instance_id, signal_name, payload, backend)
+        checked_backend(backend),
+        lambda: send_signal(instance_id, signal_name, payload, backend, codec=codec),
     )
 
 

@@ -8,19 +8,19 @@ from sayiir_core.engine.explain import Explanation
 from sayiir_core.errors import EncodeError
 from sayiir_core.ids import check_instance_id, check_name, sanitize_text
 from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.codec import Place
 from sayiir_core.ports.results import StepPage
-from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.observe import Observer, TaskResult
-from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.payloads import CodecChoice, resolve_codec
 from sayiir_runtime.status import WorkflowStatus
 
 
 class Operations:
     """Control and observe instances without running any of them."""
 
-    def __init__(self, backend: Backend, *, codec: PayloadCodec | None = None) -> None:
+    def __init__(self, backend: Backend, *, codec: CodecChoice = None) -> None:
         self._backend = backend
-        self._codec = codec or default_codec()
+        self._codec = resolve_codec(codec)
         self._observer = Observer(backend, self._codec)
 
     def cancel(
@@ -52,7 +52,7 @@ class Operations:
         checked = check_instance_id(instance_id)
         signal = check_name(signal_name, "signal name")
         try:
-            encoded = self._codec.encode(payload)
+            encoded = self._codec.encode(payload, Place(checked, None, None))
         except EncodeError as error:
             raise EncodeError(
                 f"the payload of signal {signal!r} to instance {checked!r}: {error}"

@@ -1,13 +1,17 @@
-"""What this distribution adds: the memory backend and the JSON codec."""
+"""What this distribution adds: the memory backend, codecs, and wrappers around them.
+
+Those whose library is not installed are left out; whoever asks for one is told what to install.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from sayiir_core.errors import PluginError
 from sayiir_core.hookspecs import hookimpl
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.codec import Codec
+from sayiir_core.ports.codec import Codec, Wrapper
 
 
 @hookimpl
@@ -17,11 +21,32 @@ def sayiir_backends() -> dict[str, Callable[[str], Backend]]:
 
 
 @hookimpl
-def sayiir_codecs() -> list[Codec]:
-    """Return the JSON codec."""
+def sayiir_codecs() -> list[Codec | Wrapper]:
+    """Return JSON, and what extras bring: MessagePack, and compression."""
     from sayiir_runtime.codec import JsonCodec
 
-    return [JsonCodec()]
+    parts: list[Codec | Wrapper] = [JsonCodec()]
+    if find_spec("ormsgpack") is not None:
+        from sayiir_runtime.codec.msgpack_codec import MsgpackCodec
+
+        parts.append(MsgpackCodec())
+    if zstd_is_there():
+        from sayiir_runtime.codec.zstd_wrapper import Zstd
+
+        parts.append(Zstd())
+    return parts
+
+
+def zstd_is_there() -> bool:
+    """Tell whether the library is there, which the standard library has from Python 3.14 on."""
+    try:
+        return find_spec("compression.zstd") is not None
+    except ModuleNotFoundError:
+        pass
+    try:
+        return find_spec("backports.zstd") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _open_memory(url: str) -> Backend:

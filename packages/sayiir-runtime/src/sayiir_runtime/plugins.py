@@ -18,7 +18,7 @@ import pluggy
 from sayiir_core import hookspecs
 from sayiir_core.errors import PluginError
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.codec import Codec
+from sayiir_core.ports.codec import Codec, Wrapper
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class PluginManager:
     """What the plugins of this environment add: backends by URL scheme, codecs by name."""
 
     backends: Mapping[str, Callable[[str], Backend]]
-    codecs: Mapping[str, Codec]
+    codecs: Mapping[str, Codec | Wrapper]
     failures: tuple[PluginFailure, ...]
 
     def open_backend(self, url: str) -> Backend:
@@ -155,7 +155,7 @@ def _read_backends(answer: Any) -> Iterator[tuple[str, Callable[[str], Backend]]
         yield scheme, factory
 
 
-def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec]]:
+def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec | Wrapper]]:
     _expect(isinstance(answer, list), f"sayiir_codecs returned {answer!r}, not a list")
     for codec in answer:
         _expect(isinstance(getattr(codec, "name", None), str), f"{codec!r} has no name")

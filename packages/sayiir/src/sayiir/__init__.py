@@ -39,6 +39,7 @@ from sayiir_core.errors import (
     WorkflowError,
 )
 from sayiir_core.policy import ConflictPolicy, OnMax, RetryPolicy
+from sayiir_core.ports.view import Lazy
 from sayiir_runtime.api import (
     cancel_workflow,
     cancel_workflow_async,
@@ -64,8 +65,10 @@ from sayiir_runtime.client import (
     WorkflowClient,
     WorkflowHandle,
 )
+from sayiir_runtime.codec import KeyRing
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.operations import Operations
+from sayiir_runtime.payloads import payload_codec
 from sayiir_runtime.runner.checkpointing import CheckpointingRunner
 from sayiir_runtime.runner.inprocess import InProcessRunner
 from sayiir_runtime.status import WorkflowStatus
@@ -132,6 +135,8 @@ __all__ = [
     "InstanceNotFoundError",
     "InstanceStateError",
     "InstanceSummary",
+    "KeyRing",
+    "Lazy",
     "LoopResult",
     "NodeInfo",
     "OnMax",
@@ -162,6 +167,7 @@ __all__ = [
     "parse_duration",
     "pause_workflow",
     "pause_workflow_async",
+    "payload_codec",
     "resume_workflow",
     "resume_workflow_async",
     "retry_workflow",

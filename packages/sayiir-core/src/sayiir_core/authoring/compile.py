@@ -69,6 +69,14 @@ def compile_workflow(draft: Draft) -> Workflow[Any, Any]:
             }
         ),
         plan=plan,
+        codec=draft.codec,
+        codecs=MappingProxyType(
+            {
+                ordinal: element.codec
+                for ordinal, element in enumerate(elements)
+                if isinstance(element, TaskElement) and element.codec is not None
+            }
+        ),
     )
 
 

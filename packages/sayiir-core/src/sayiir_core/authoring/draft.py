@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from sayiir_core.authoring.names import KEY, LAMBDA, Numbering, check_segment
-from sayiir_core.authoring.options import options_of
+from sayiir_core.authoring.options import CodecChoice, check_codec, options_of
 from sayiir_core.authoring.plan import ChildElement, Element, Line, TaskElement
 from sayiir_core.authoring.registry import TaskRegistry
 from sayiir_core.authoring.signature import objection_to, reference_to
@@ -25,6 +25,7 @@ class Draft:
     """Elements, numbering, problems, and the fork or route that is not closed yet."""
 
     __slots__ = (
+        "codec",
         "elements",
         "metadata",
         "name",
@@ -35,7 +36,13 @@ class Draft:
         "unclosed",
     )
 
-    def __init__(self, name: object, metadata: object, registry: TaskRegistry | None) -> None:
+    def __init__(
+        self,
+        name: object,
+        metadata: object,
+        registry: TaskRegistry | None,
+        codec: object = None,
+    ) -> None:
         self.registry = registry
         self.elements: list[Element] = []
         self.problems: list[DefinitionError] = []
@@ -44,6 +51,11 @@ class Draft:
         self.unclosed: tuple[object, str] | None = None
         self.name = self._check(name, _flow_name)
         self.metadata = self._check(metadata, _metadata_text)
+        self.codec: CodecChoice | None = None
+        try:
+            self.codec = check_codec(codec, "Flow")
+        except DefinitionError as problem:
+            self.problems.append(problem)
 
     def note(self, where: str, text: object) -> None:
         """Keep a problem for ``build()``."""
@@ -93,6 +105,7 @@ class Draft:
                 options.policy,
                 is_join,
                 is_key,
+                options.codec or self.codec,
             )
         except DefinitionError as problem:
             self.note(where, problem)

@@ -11,6 +11,7 @@ from sayiir_core.authoring.draft import Draft
 from sayiir_core.authoring.fork import ForkBuilder
 from sayiir_core.authoring.generic import In, Open, Out
 from sayiir_core.authoring.loop_result import LoopResult
+from sayiir_core.authoring.options import CodecChoice
 from sayiir_core.authoring.registry import TaskRegistry
 from sayiir_core.authoring.route import RouteBuilder
 from sayiir_core.authoring.step import (
@@ -41,7 +42,8 @@ class Flow(Generic[In, Out]):
 
     ``In`` is what the workflow takes, ``Out`` what the steps so far give. Every method changes
     this flow and returns it. A bad step is noted and left out, and ``build()`` reports all of
-    them. Functions may be given by their name in ``registry``.
+    them. Functions may be given by their name in ``registry``. ``codec`` writes the values of its
+    runs, as far as a task does not name another; it may change while instances run.
     """
 
     __slots__ = ("_draft",)
@@ -52,8 +54,9 @@ class Flow(Generic[In, Out]):
         *,
         metadata: dict[str, Any] | None = None,
         registry: TaskRegistry | None = None,
+        codec: CodecChoice | None = None,
     ) -> None:
-        self._draft = Draft(name, metadata, registry)
+        self._draft = Draft(name, metadata, registry, codec)
 
     @overload
     def then(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any, Final, cast
 from sayiir_core.duration import Duration, to_timedelta
 from sayiir_core.errors import DefinitionError
 from sayiir_core.policy import RetryPolicy
+from sayiir_core.ports.codec import Codec
 from sayiir_core.workflow.node import DEFAULT_PRIORITY, TaskPolicy
 
 ATTRIBUTE: Final = "__sayiir_task__"
@@ -19,6 +21,10 @@ MAX_TAG_LENGTH: Final = 64
 PRIORITIES: Final = range(1, 6)
 
 _NO_TIME: Final = timedelta(0)
+_CODEC: Final = re.compile(r"[a-z0-9][a-z0-9._+-]{0,99}")
+
+CodecChoice = str | Codec
+"""The name of a codec, perhaps behind wrappers, or a codec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +34,7 @@ class TaskOptions:
     name: str | None = None
     version: str | None = None
     policy: TaskPolicy = field(default_factory=TaskPolicy)
+    codec: CodecChoice | None = None
 
 
 UNANNOTATED: Final = TaskOptions()
@@ -48,6 +55,7 @@ def check_options(
     description: str | None = None,
     priority: int | None = None,
     version: str | None = None,
+    codec: CodecChoice | None = None,
 ) -> TaskOptions:
     """Return the options if each is good; ``DefinitionError``, a ``ValueError``, for a bad one."""
     _check_text(name, "name")
@@ -60,7 +68,24 @@ def check_options(
         tags=_tags(tags),
         description=description,
     )
-    return TaskOptions(name=name or None, version=version, policy=policy)
+    return TaskOptions(
+        name=name or None, version=version, policy=policy, codec=check_codec(codec, "@task")
+    )
+
+
+def check_codec(value: object, what: str) -> CodecChoice | None:
+    """Return a choice of a codec if it can be one; ``DefinitionError`` for anything else.
+
+    Whether a codec of that name is installed is known where the workflow runs.
+    """
+    if value is None or (isinstance(value, str) and _CODEC.fullmatch(value)):
+        return value
+    if isinstance(getattr(value, "name", None), str) and callable(getattr(value, "encode", None)):
+        return cast("Codec", value)
+    raise DefinitionError(
+        f"{what} codec= must be a name such as 'json' or 'zstd+msgpack', or a codec, not "
+        f"{value!r:.100}"
+    )
 
 
 def _check_text(value: object, what: str) -> None:

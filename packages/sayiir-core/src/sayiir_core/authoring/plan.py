@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from sayiir_core.authoring.options import CodecChoice
 from sayiir_core.policy import OnMax
 from sayiir_core.workflow.node import ScopeKind, TaskPolicy
 
@@ -35,6 +36,7 @@ class TaskElement:
     policy: TaskPolicy
     is_join: bool = False
     is_key: bool = False
+    codec: CodecChoice | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

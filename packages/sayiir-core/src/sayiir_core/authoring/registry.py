@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar, overload
 
-from sayiir_core.authoring.options import check_options
+from sayiir_core.authoring.options import CodecChoice, check_options
 from sayiir_core.authoring.signature import name_of, objection_to
 from sayiir_core.authoring.task import annotate
 from sayiir_core.duration import Duration
@@ -54,6 +54,7 @@ class TaskRegistry:
         description: str | None = None,
         priority: int | None = None,
         version: str | None = None,
+        codec: CodecChoice | None = None,
     ) -> Callable[[F], F]: ...
 
     def task(
@@ -67,6 +68,7 @@ class TaskRegistry:
         description: str | None = None,
         priority: int | None = None,
         version: str | None = None,
+        codec: CodecChoice | None = None,
     ) -> Callable[..., Any]:
         """Annotate a function like ``@task`` and register it under its task name."""
         given = fn_or_name if isinstance(fn_or_name, str) else None
@@ -78,6 +80,7 @@ class TaskRegistry:
             description=description,
             priority=priority,
             version=version,
+            codec=codec,
         )
 
         def keep(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar, overload
 
-from sayiir_core.authoring.options import ATTRIBUTE, TaskOptions, check_options
+from sayiir_core.authoring.options import ATTRIBUTE, CodecChoice, TaskOptions, check_options
 from sayiir_core.duration import Duration
 from sayiir_core.errors import DefinitionError
 from sayiir_core.policy import RetryPolicy
@@ -33,6 +33,7 @@ def task(
     description: str | None = None,
     priority: int | None = None,
     version: str | None = None,
+    codec: CodecChoice | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -47,14 +48,16 @@ def task(
     description: str | None = None,
     priority: int | None = None,
     version: str | None = None,
+    codec: CodecChoice | None = None,
 ) -> Callable[..., Any]:
     """Annotate a function as a task, with or without options.
 
     The first argument may be the task's id. ``timeout`` limits one attempt and wins over
     ``timeout_secs``. ``retries`` is a number of retries after 1 s, 2 s, 4 s, …, or a
     ``RetryPolicy``. ``priority`` is 1 (first) to 5, 3 by default. ``version`` is part of the
-    workflow's identity: raise it when running instances must not meet the new code. Raises
-    ``DefinitionError``, a ``ValueError``, for a bad option.
+    workflow's identity: raise it when running instances must not meet the new code. ``codec``
+    writes what the task returns, and may change at any time. Raises ``DefinitionError``, a
+    ``ValueError``, for a bad option.
     """
     given = fn_or_name if isinstance(fn_or_name, str) else None
     options = check_options(
@@ -65,6 +68,7 @@ def task(
         description=description,
         priority=priority,
         version=version,
+        codec=codec,
     )
     if fn_or_name is None or isinstance(fn_or_name, str):
         return partial(annotate, options=options)

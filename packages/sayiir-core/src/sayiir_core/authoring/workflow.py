@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Generic, TypeGuard
 
 from sayiir_core.authoring.generic import In_contra, Out_co
 from sayiir_core.authoring.node_info import NodeInfo, node_infos
+from sayiir_core.authoring.options import CodecChoice
 from sayiir_core.authoring.plan import Element
 from sayiir_core.workflow.definition import Definition
 
@@ -19,13 +21,19 @@ class Workflow(Generic[In_contra, Out_co]):
 
     ``functions`` and ``payload_types`` are by ordinal: the function of each task, None for other
     nodes, and the declared payload type of each signal that has one. ``plan`` is what embedding
-    this workflow in another one copies.
+    this workflow in another one copies. ``codec`` writes the values of a run, ``codecs`` by ordinal
+    what a task returns that has another one. Neither is a part of the definition: every payload
+    names its codec, so instances in flight don't mind a change.
     """
 
     definition: Definition
     functions: tuple[Callable[..., Any] | None, ...] = field(repr=False)
     payload_types: Mapping[int, Any] = field(repr=False)
     plan: tuple[Element, ...] = field(repr=False)
+    codec: CodecChoice | None = field(default=None, repr=False)
+    codecs: Mapping[int, CodecChoice] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
 
     @property
     def workflow_id(self) -> str:

@@ -21,9 +21,8 @@ from sayiir_runtime.client.following import deadline, left, passing_troubles
 from sayiir_runtime.client.handle import WorkflowHandle
 from sayiir_runtime.client.listing import Filters, InstanceSummary, SummaryPage
 from sayiir_runtime.client.submission import chunks
-from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.observe import TaskResult
-from sayiir_runtime.payloads import convert_to
+from sayiir_runtime.payloads import CodecChoice, convert_to
 from sayiir_runtime.runner.offload import call_store
 from sayiir_runtime.status import WorkflowStatus
 
@@ -43,7 +42,7 @@ class AsyncWorkflowClient:
         backend: Backend,
         *,
         conflict_policy: ConflictPolicy | str | None = None,
-        codec: PayloadCodec | None = None,
+        codec: CodecChoice = None,
     ) -> None:
         self._client = WorkflowClient(backend, conflict_policy=conflict_policy, codec=codec)
         self._backend = backend

@@ -14,10 +14,9 @@ from sayiir_runtime.client.following import Follower
 from sayiir_runtime.client.handle import SubmittedStatus, WorkflowHandle
 from sayiir_runtime.client.listing import Filters, InstanceSummary, Listing, SummaryPage
 from sayiir_runtime.client.submission import Stored, Submission, chunks
-from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.gate import checked_backend
 from sayiir_runtime.operations import Operations
-from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.payloads import CodecChoice, resolve_codec
 from sayiir_runtime.status import WorkflowStatus
 
 In = TypeVar("In")
@@ -37,9 +36,9 @@ class WorkflowClient(Operations):
         backend: Backend,
         *,
         conflict_policy: ConflictPolicy | str | None = None,
-        codec: PayloadCodec | None = None,
+        codec: CodecChoice = None,
     ) -> None:
-        codec = codec or default_codec()
+        codec = resolve_codec(codec)
         super().__init__(checked_backend(backend), codec=codec)
         self.follower: Final = Follower(backend, codec)
         self._policy = ConflictPolicy(conflict_policy or ConflictPolicy.FAIL)

@@ -88,8 +88,9 @@ class Submission:
             checked = check_instance_id(instance_id)
         except (TypeError, ValueError) as error:
             raise type(error)(f"a run of workflow {workflow_id!r}: {error}") from None
+        run = RunKey(checked, RunId(str(uuid.uuid4())))
         try:
-            payload = self._program.encode_input(value)
+            payload = self._program.encode_input(value, run)
         except EncodeError as error:
             raise EncodeError(
                 f"the input of instance {checked!r} of workflow {workflow_id!r}: {error}"
@@ -97,7 +98,7 @@ class Submission:
         first = definition.nodes[definition.scopes[0].first]
         return NewInstance(
             instance_id=checked,
-            run_id=RunId(str(uuid.uuid4())),
+            run_id=run.run_id,
             identity=definition.identity,
             policy_fingerprint=definition.policy_fingerprint,
             input=payload,

@@ -14,10 +14,11 @@ from typing import Any, Final, NewType
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.version import VERSION
-from pydantic_core import SchemaError
+from pydantic_core import SchemaError, to_json
 
 from sayiir_core.errors import CorruptPayloadError, EncodeError, InvalidValueError
 from sayiir_runtime.codec.annotation import UNRESOLVABLE
+from sayiir_runtime.codec.rich_data import rich_data
 
 _OLDEST: Final = (2, 11)
 _MAX_PROBLEMS: Final = 10
@@ -55,6 +56,38 @@ class PydanticForm:
             return self._validator.validate_python(plain, by_alias=True, by_name=True)
         except ValidationError as error:
             raise InvalidValueError(_problem(error)) from error
+
+    def dump_rich(self, value: Any) -> Any:
+        """Return rich data; raises ``EncodeError`` for a value of another type."""
+        try:
+            return rich_data(
+                self._serializer.to_python(
+                    value, mode="python", by_alias=False, round_trip=True, warnings="error"
+                )
+            )
+        except (ValueError, TypeError, RecursionError) as error:
+            raise EncodeError(self._refusal(value, error)) from error
+
+    def load_rich(self, data: Any) -> Any:
+        """Return the value; raises ``InvalidValueError``."""
+        try:
+            return self._validator.validate_python(data, by_alias=True, by_name=True)
+        except ValidationError as error:
+            return self._load_strictly(data, error)
+
+    def _load_strictly(self, data: Any, error: ValidationError) -> Any:
+        """Read what a strict model refuses as Python data, such as the value of an Enum member.
+
+        As JSON it takes them. Bytes would have to be told from text there, so data that hold
+        some are left alone.
+        """
+        try:
+            text = to_json(data, bytes_mode="hex")
+            if text == to_json(data, bytes_mode="base64"):
+                return self._validator.validate_json(text, by_alias=True, by_name=True)
+        except (ValidationError, ValueError, TypeError, RecursionError):
+            pass
+        raise InvalidValueError(_problem(error)) from error
 
     def load_json(self, text: bytes) -> Any:
         """Return the value; raises ``InvalidValueError`` and ``CorruptPayloadError``."""

@@ -41,6 +41,15 @@ def describe_refusal(path: str, value: object) -> str:
     return f"{path}: {name} is not a plain JSON value; {_remedy(value)}"
 
 
+def describe_rich_refusal(path: str, value: object) -> str:
+    """Return the sentence for a value that the rich model does not cover."""
+    kind = type(value)
+    name = kind.__qualname__
+    if kind.__module__ != "builtins":
+        name = f"{kind.__module__}.{name}"
+    return f"{path}: {name} is not a value that this codec stores; {_remedy(value)}"
+
+
 def join_path(keys: Sequence[object]) -> str:
     """Return a readable place inside a value, like ``$.orders[3].when``."""
     parts = ["$"]

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from typing import Any, Protocol, get_args, get_origin
 
 from sayiir_core.errors import InvalidValueError
-from sayiir_core.ports.codec import ValueForm
+from sayiir_core.ports.codec import Place, ValueForm
+from sayiir_core.ports.view import Lazy
 from sayiir_runtime.codec.annotation import read_hints
+from sayiir_runtime.codec.opened import Opened
 from sayiir_runtime.codec.payload_codec import PayloadCodec
+from sayiir_runtime.codec.view import view_of
+
+
+class Decode(Protocol):
+    """Return the value of a payload; the place is needed if the codec binds."""
+
+    def __call__(self, payload: bytes, place: Place | None = None, /) -> Any:
+        """Decode."""
+        ...
+
+
+class Encode(Protocol):
+    """Return the payload of a value; the place is needed if the codec binds."""
+
+    def __call__(self, value: Any, place: Place | None = None, /) -> bytes:
+        """Encode."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +42,19 @@ class TaskValues:
     takes_value: bool
     """Whether the callable is called with the value, or without any argument."""
 
-    decode_input: Callable[[bytes], Any]
+    decode_input: Decode
     """Return the argument that a payload holds; raises ``InvalidValueError`` if it does not fit."""
 
     decode_plain: Callable[[Any], Any]
     """Return the argument for a plain value that no payload holds, as reading it back would."""
 
-    encode_input: Callable[[Any], bytes]
+    lazy: Callable[[Opened], Any] | None
+    """Return the argument for a payload that others may look at too, None if it is decoded."""
+
+    encode_input: Encode
     """Return the payload of a value that a caller hands in for this callable."""
 
-    encode_output: Callable[[Any], bytes]
+    encode_output: Encode
     """Return the payload of what the callable returned; raises ``EncodeError``."""
 
     plain_input: bool
@@ -41,45 +63,103 @@ class TaskValues:
     plain_output: bool
     """Whether the result asks for nothing beyond plain values, so that scalars pass as is."""
 
+    binds: bool
+    """Whether payloads may be bound to their place, so that it has to be given."""
+
     @classmethod
     def from_function(
-        cls, fn: Callable[..., Any], payloads: PayloadCodec, *, unwrap: tuple[type, ...] = ()
+        cls,
+        fn: Callable[..., Any],
+        payloads: PayloadCodec,
+        *,
+        unwrap: tuple[type, ...] = (),
+        inputs: PayloadCodec | None = None,
     ) -> TaskValues:
         """Read a callable's signature; never raises for what it finds there.
 
         A result annotated by one of the generic classes in ``unwrap`` is encoded as its first
-        type argument, because the caller hands over what was inside.
+        type argument, because the caller hands over what was inside. ``inputs`` encodes what a
+        caller hands in, if that is another than ``payloads``.
         """
         hints = read_hints(fn)
-        takes = payloads.forms.of(hints.takes)
-        returns = payloads.forms.of(_unwrapped(hints.returns, unwrap))
-        place = f"parameter {hints.parameter!r} of {hints.name}"
-        decode_input = payloads.decode if takes is None else _reader(payloads, takes, place)
+        is_lazy = hints.takes is Lazy or get_origin(hints.takes) is Lazy
+        takes = payloads.forms.of(_unwrapped(hints.takes, (Lazy,)))
+        returns = payloads.forms.of(_unwrapped(hints.returns, (*unwrap, Lazy)))
+        reader = _Reader(payloads, takes, f"parameter {hints.parameter!r} of {hints.name}")
+        decode_input: Decode = reader.decode
+        decode_plain: Callable[[Any], Any] = reader.decode_plain
+        if is_lazy:
+            decode_input, decode_plain = reader.look, reader.look_at_plain
+        elif takes is None:
+            decode_input, decode_plain = payloads.decode, _same
         return cls(
             takes_value=hints.takes_value,
             decode_input=decode_input,
-            decode_plain=_same if takes is None else lambda v: decode_input(payloads.encode(v)),
-            encode_input=_writer(payloads, takes),
+            decode_plain=decode_plain,
+            lazy=reader.lazy if is_lazy else None,
+            encode_input=_writer(inputs or payloads, takes),
             encode_output=_writer(payloads, returns),
-            plain_input=takes is None,
+            plain_input=takes is None and not is_lazy,
             plain_output=returns is None,
+            binds=payloads.binds,
         )
 
 
-def _reader(payloads: PayloadCodec, form: ValueForm, place: str) -> Callable[[bytes], Any]:
-    def read(payload: bytes) -> Any:
+class _Reader:
+    """Read values for one parameter."""
+
+    def __init__(self, payloads: PayloadCodec, form: ValueForm | None, place: str) -> None:
+        self._payloads = payloads
+        self._form = form
+        self._place = place
+
+    def decode(self, payload: bytes, place: Place | None = None, /) -> Any:
+        """Return the value as the annotation says."""
+        assert self._form is not None, "without a form the payload codec is called itself"
         try:
-            return payloads.decode_form(payload, form)
+            return self._payloads.decode_form(payload, self._form, place)
         except InvalidValueError as error:
-            raise InvalidValueError(error.problem, place=place) from error.__cause__
+            raise self._misfit(error) from error.__cause__
 
-    return read
+    def decode_plain(self, value: Any) -> Any:
+        """Return the value as the annotation says, of one that was put together of others."""
+        payloads = self._payloads.unsealed
+        return self._decoded(payloads.open(payloads.encode(value)))
+
+    def look(self, payload: bytes, place: Place | None = None, /) -> Any:
+        """Return a look at the value."""
+        return self.lazy(self._payloads.open(payload, place))
+
+    def lazy(self, opened: Opened) -> Any:
+        """Return a look at a payload that others may look at, too."""
+        return Lazy[Any](opened.root, lambda: self._decoded(opened), opened.payload)
+
+    def look_at_plain(self, value: Any) -> Any:
+        """Return a look at a value that was put together of others, which may be views."""
+        return Lazy[Any](lambda: view_of(value), lambda: self._loaded(value))
+
+    def _loaded(self, value: Any) -> Any:
+        payloads = self._payloads.unsealed
+        return self._decoded(payloads.open(payloads.encode(value)))
+
+    def _decoded(self, opened: Opened) -> Any:
+        try:
+            return opened.decode(self._form)
+        except InvalidValueError as error:
+            raise self._misfit(error) from error.__cause__
+
+    def _misfit(self, error: InvalidValueError) -> InvalidValueError:
+        return InvalidValueError(error.problem, place=self._place)
 
 
-def _writer(payloads: PayloadCodec, form: ValueForm | None) -> Callable[[Any], bytes]:
+def _writer(payloads: PayloadCodec, form: ValueForm | None) -> Encode:
     if form is None:
         return payloads.encode
-    return lambda value: payloads.encode_form(value, form)
+
+    def write(value: Any, place: Place | None = None, /) -> bytes:
+        return payloads.encode_form(value, form, place)
+
+    return write
 
 
 def _unwrapped(annotation: Any, unwrap: tuple[type, ...]) -> Any:

@@ -23,11 +23,14 @@ from sayiir_core.errors import (
     LoopResultError,
     TaskTimeoutError,
 )
+from sayiir_core.ports.codec import Place
 from sayiir_core.snapshot.answer import Claim
+from sayiir_core.snapshot.reference import StepRef
 from sayiir_core.snapshot.step import ErrorRecord, Verdict
 from sayiir_core.workflow.node import TaskNode
 from sayiir_runtime.runner.describe import describe
 from sayiir_runtime.runner.input import MISSING
+from sayiir_runtime.runner.place import place_of
 from sayiir_runtime.runner.program import Program, TaskBody
 
 NEVER_RETRIED: Final = (InvalidValueError, EncodeError, DeserializationError, LoopResultError)
@@ -93,6 +96,12 @@ class Attempt:
         attempt = cursor.attempt - cursor.fresh_from + 1
         return (self.program, body.metadata, body.node, claim.lease, cursor.turns, attempt, self)
 
+    def _place(self) -> Place | None:
+        if not self.body.values.binds:
+            return None
+        cursor = self.claim.cursor
+        return place_of(self.claim.lease, StepRef(cursor.node, cursor.turns))
+
     def run(self, now: datetime | None = None) -> Outcome | None:
         """Call a synchronous body here; None if it raised what is no error (see ``error``).
 
@@ -140,7 +149,7 @@ class Attempt:
         try:
             if self.body.decides:
                 value, verdict, key = read_decision(self.program, self.body.node, value)
-            payload = self.body.values.encode_output(value)
+            payload = self.body.values.encode_output(value, self._place())
         except Exception as error:  # noqa: BLE001 - encoding calls user code, too
             return self.fail(error)
         if self.body.values.plain_output:

@@ -16,8 +16,10 @@ from sayiir_core.engine.outcome import (
 )
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.head import CursorState
+from sayiir_core.snapshot.reference import StepRef
 from sayiir_core.snapshot.step import ErrorRecord
 from sayiir_core.workflow.node import END, SignalNode
+from sayiir_runtime.runner.place import place_of
 from sayiir_runtime.runner.program import Program
 
 MAX_DELIVERIES: Final = 5
@@ -35,7 +37,7 @@ def outcome_without_body(program: Program, claim: Claim) -> Outcome | None:
         case CursorState.SIGNALLED:
             return Signalled()
         case CursorState.AWAITING:
-            return Expired(_default_of(program, cursor.node))
+            return Expired(_default_of(program, claim))
         case _:
             pass
     if cursor.node == END or not program.is_task(cursor.node):
@@ -47,10 +49,14 @@ def outcome_without_body(program: Program, claim: Claim) -> Outcome | None:
     return None
 
 
-def _default_of(program: Program, ordinal: int) -> bytes | None:
-    node = program.definition.nodes[ordinal]
+def _default_of(program: Program, claim: Claim) -> bytes | None:
+    cursor, codec = claim.cursor, program.codec
+    node = program.definition.nodes[cursor.node]
     assert isinstance(node, SignalNode)
-    return None if node.on_timeout is None else program.codec.encode(json.loads(node.on_timeout))
+    if node.on_timeout is None:
+        return None
+    place = place_of(claim.lease, StepRef(cursor.node, cursor.turns)) if codec.binds else None
+    return codec.encode(json.loads(node.on_timeout), place)
 
 
 def _died(program: Program, claim: Claim) -> ErrorRecord:

@@ -26,6 +26,7 @@ from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.codec import SCALARS
 from sayiir_runtime.runner.attempt import INTERRUPTIONS, read_decision
 from sayiir_runtime.runner.input import MISSING, Carry
+from sayiir_runtime.runner.place import place_of
 from sayiir_runtime.runner.program import Program, TaskBody
 
 Commit = Callable[[Sequence[Checkpoint]], list[Answer]]
@@ -113,11 +114,15 @@ class Chain:
         verdict = key = None
         try:
             result = (
-                body.function(self.carry.fresh(values)) if body.takes_value else body.function()
+                body.function(self.carry.fresh(values, claim.lease))
+                if body.takes_value
+                else body.function()
             )
             if body.decides:
                 result, verdict, key = read_decision(self.program, body.node, result)
-            output = values.encode_output(result)
+            leaf = StepRef(cursor.node, cursor.turns)
+            where = place_of(claim.lease, leaf) if values.binds else None
+            output = values.encode_output(result, where)
         except INTERRUPTIONS:
             raise
         except BaseException as error:  # noqa: BLE001 - the boundary around user code
@@ -127,9 +132,7 @@ class Chain:
         outcome = Succeeded(output, verdict, key, began, now)
         checkpoint = advance(self.program.definition, claim, outcome, now=now)
         answer = commit((checkpoint,))[0]
-        self.carry = Carry(
-            StepRef(cursor.node, cursor.turns), output, result if values.plain_output else MISSING
-        )
+        self.carry = Carry(leaf, output, result if values.plain_output else MISSING)
         self.began_at, self.ended_at = began, now
         if answer is COMMITTED and isinstance(checkpoint.effects[-1], Move):
             follow(cursor, checkpoint, now)
@@ -153,10 +156,12 @@ class Chain:
                 if not body.takes_value:
                     result = body.function()
                 elif value is MISSING or not values.plain_input:
-                    result = body.function(values.decode_input(payload))
+                    where = place_of(lease, leaf) if values.binds else None
+                    result = body.function(values.decode_input(payload, where))
                 else:
                     result = body.function(value)
-                output = values.encode_output(result)
+                where = place_of(lease, onward.value) if values.binds else None
+                output = values.encode_output(result, where)
             except INTERRUPTIONS:
                 raise
             except BaseException as error:  # noqa: BLE001 - the boundary around user code

@@ -23,10 +23,9 @@ from sayiir_core.snapshot.answer import LostReason
 from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.snapshot.status import StatusWord, status_of
-from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.conflict import already_exists, check_definition
 from sayiir_runtime.observe import Observer
-from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.payloads import CodecChoice, resolve_codec
 from sayiir_runtime.run_id import new_run_id
 from sayiir_runtime.runner.bodies import BodyRunner, DriveStoppedError
 from sayiir_runtime.runner.chain import Chain
@@ -55,13 +54,13 @@ class CheckpointingRunner:
         self,
         backend: Backend,
         *,
-        codec: PayloadCodec | None = None,
+        codec: CodecChoice = None,
         keeper: SessionKeeper | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
         make_bodies: Callable[[], BodyRunner] | None = None,
     ) -> None:
         self.backend = backend
-        self._codec = codec or default_codec()
+        self._codec = resolve_codec(codec)
         self._keeper = keeper or keeper_of(backend)
         self._make_bodies = make_bodies or (lambda: BodyRunner(loop=loop))
         self._active: set[BodyRunner] = set()
@@ -84,13 +83,14 @@ class CheckpointingRunner:
         checked = check_instance_id(instance_id)
         policy = ConflictPolicy(conflict_policy) if conflict_policy else ConflictPolicy.FAIL
         program = program_of(workflow, self._codec)
-        payload = program.encode_input(input)
+        key = RunKey(checked, new_run_id())
+        payload = program.encode_input(input, key)
         self._keeper.save_definition(program.definition)
         first = program.first
         session = self._keeper.session()
         new = NewInstance(
             checked,
-            new_run_id(),
+            key.run_id,
             program.identity,
             program.definition.policy_fingerprint,
             payload,
@@ -102,7 +102,6 @@ class CheckpointingRunner:
             labels or {},
         )
         # Before it exists, so that no other thread finds the run and nobody driving it.
-        key = RunKey(checked, new.run_id)
         self._keeper.drives.enter(key)
         try:
             created, session = self._create(new, session)
@@ -262,7 +261,7 @@ class CheckpointingRunner:
                     instance_id=run.instance_id,
                     run_id=run.run_id,
                     status=_COMPLETED,
-                    output=result.output.plain(self._codec),
+                    output=result.output.plain(self._codec, run),
                 )
             self._report_loss(result, session, run.instance_id)
             after = self.backend.instances.load(run.instance_id)

@@ -16,10 +16,9 @@ from sayiir_core.errors import TaskError, WorkflowError
 from sayiir_core.ids import RunKey, SessionId
 from sayiir_core.ports.instances import Created, NewInstance
 from sayiir_core.ports.sessions import NewSession
-from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.observe import Observer
-from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.payloads import CodecChoice, resolve_codec
 from sayiir_runtime.run_id import new_run_id
 from sayiir_runtime.runner.bodies import BodyRunner
 from sayiir_runtime.runner.drive_result import DriveResult
@@ -37,9 +36,10 @@ class InProcessRunner:
     """Run workflows in this process alone: nothing is stored, delays are really waited for."""
 
     def __init__(
-        self, *, codec: PayloadCodec | None = None, loop: asyncio.AbstractEventLoop | None = None
+        self, *, codec: CodecChoice = None, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        self._codec = codec or default_codec()
+        # Nothing is stored, so nothing has to be encrypted.
+        self._codec = resolve_codec(codec).unsealed
         self._loop = loop
         self._active: set[BodyRunner] = set()
         self._stopped = False
@@ -107,12 +107,14 @@ class InProcessRunner:
         finally:
             self._active.discard(bodies)
             bodies.close()
-        return self._output(backend, program, result)
+        return self._output(backend, program, result, RunKey(INSTANCE_ID, new.run_id))
 
-    def _output(self, backend: InMemoryBackend, program: Program, result: DriveResult) -> Any:
+    def _output(
+        self, backend: InMemoryBackend, program: Program, result: DriveResult, run: RunKey
+    ) -> Any:
         if result.completed:
             if result.output is not None:
-                return result.output.plain(self._codec)
+                return result.output.plain(self._codec, run)
             return Observer(backend, self._codec).status(INSTANCE_ID, program.definition).output
         error = backend.instances.load(INSTANCE_ID).header.error
         assert error is not None, "a run without signals ends completed or failed"

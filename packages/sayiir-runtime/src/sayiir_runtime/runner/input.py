@@ -8,16 +8,20 @@ read; anything else is read by key, many keys at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sayiir_core.errors import BackendError, DeserializationError, InvalidValueError
-from sayiir_core.ids import InstanceId, RunId
+from sayiir_core.ids import InstanceId, RunId, RunKey
+from sayiir_core.ports.codec import Place
 from sayiir_core.ports.results import ResultStore
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.reference import JoinRef, Leaf, Ref, RoutedRef, encode_ref
 from sayiir_core.workflow.definition import Definition
 from sayiir_runtime.codec import SCALARS, PayloadCodec, TaskValues
+from sayiir_runtime.codec.opened import Opened
+from sayiir_runtime.runner.looks import opened_of
+from sayiir_runtime.runner.place import RunIdentity, place_of
 from sayiir_runtime.runner.program import TaskBody
 
 
@@ -39,15 +43,18 @@ class Carry:
         self.payload = payload
         self.scalar = value if type(value) in SCALARS else MISSING
 
-    def fresh(self, values: TaskValues) -> Any:
+    def fresh(self, values: TaskValues, run: RunIdentity) -> Any:
         """Return a new value for a body, which shares it with nobody."""
         if self.scalar is not MISSING and values.plain_input:
             return self.scalar
-        return values.decode_input(self.payload)
+        place = place_of(run, self.leaf) if values.binds else None
+        return values.decode_input(self.payload, place)
 
-    def plain(self, codec: PayloadCodec) -> Any:
+    def plain(self, codec: PayloadCodec, run: RunIdentity) -> Any:
         """Return the plain decoded value."""
-        return codec.decode(self.payload) if self.scalar is MISSING else self.scalar
+        if self.scalar is not MISSING:
+            return self.scalar
+        return codec.decode(self.payload, place_of(run, self.leaf) if codec.binds else None)
 
 
 class JoinCarry:
@@ -60,9 +67,9 @@ class JoinCarry:
         self._parts = parts
         self._codec = codec
 
-    def fresh(self, values: TaskValues) -> Any:
+    def fresh(self, values: TaskValues, run: RunIdentity) -> Any:
         """Return a new value for a body, which shares it with nobody."""
-        plain = {name: part.plain(self._codec) for name, part in self._parts.items()}
+        plain = {name: part.plain(self._codec, run) for name, part in self._parts.items()}
         return values.decode_plain(plain)
 
 
@@ -80,6 +87,7 @@ class InputReader:
         self._results = results
         self._codec = codec
         self._definition = definition
+        self._run = RunKey(instance_id, run_id)
         self._instance_id = instance_id
         self._run_id = run_id
 
@@ -87,14 +95,38 @@ class InputReader:
         """Return a fresh input value for a body."""
         ref = claim.cursor.input
         values = body.values
+        if values.lazy is not None:
+            return self._look(ref, claim, carry, values, values.lazy)
         if carry is not None and carry.leaf == ref:
-            return carry.fresh(values)
+            return carry.fresh(values, self._run)
         if not isinstance(ref, JoinRef | RoutedRef):
             payload = claim.inputs.get(ref)
             if payload is None:
                 payload = self._payloads([ref])[ref]
-            return values.decode_input(payload)
+            return values.decode_input(payload, self._place(ref))
         return self._composed(ref, values)
+
+    def _look(
+        self,
+        ref: Ref,
+        claim: Claim,
+        carry: Carry | JoinCarry | None,
+        values: TaskValues,
+        lazy: Callable[[Opened], Any],
+    ) -> Any:
+        """Return a look at an input, of which all who look at it share what was read of it."""
+        if isinstance(ref, JoinRef | RoutedRef):
+            return values.decode_plain(self._assemble(ref, *self._gather(ref), self._root))
+        opened = opened_of(self._results)
+        found = opened.get(self._run_id, ref)
+        if found is None:
+            if isinstance(carry, Carry) and carry.leaf == ref:
+                payload = carry.payload
+            else:
+                payload = claim.inputs.get(ref) or self._payloads([ref])[ref]
+            found = self._codec.open(payload, self._place(ref))
+            opened.keep(self._run_id, ref, found)
+        return lazy(found)
 
     @staticmethod
     def is_unfit(error: BaseException) -> bool:
@@ -106,7 +138,7 @@ class InputReader:
 
     def value(self, ref: Ref) -> Any:
         """Return the plain decoded value behind a reference."""
-        return self._assemble(ref, *self._gather(ref))
+        return self._assemble(ref, *self._gather(ref), self._plain)
 
     def _composed(self, ref: JoinRef | RoutedRef, values: TaskValues) -> Any:
         return values.decode_plain(self.value(ref))
@@ -152,22 +184,36 @@ class InputReader:
             instance_id=self._instance_id,
         )
 
+    def _place(self, leaf: Leaf) -> Place:
+        # Always: reading it may be what discovers that the codec of a plugin binds.
+        return place_of(self._run, leaf)
+
+    def _plain(self, payload: bytes, leaf: Leaf) -> Any:
+        return self._codec.decode(payload, self._place(leaf))
+
+    def _root(self, payload: bytes, leaf: Leaf) -> Any:
+        return self._codec.open(payload, self._place(leaf)).root()
+
     def _assemble(
-        self, ref: Ref, payloads: dict[Leaf, bytes], joins: dict[JoinRef, list[Ref]]
+        self,
+        ref: Ref,
+        payloads: dict[Leaf, bytes],
+        joins: dict[JoinRef, list[Ref]],
+        read: Callable[[bytes, Leaf], Any],
     ) -> Any:
         keys: list[str] = []
         while isinstance(ref, RoutedRef):
-            keys.append(self._codec.decode(payloads[ref.key]))
+            keys.append(self._plain(payloads[ref.key], ref.key))
             ref = ref.value
         if isinstance(ref, JoinRef):
             names = self._names(ref)
             parts: Sequence[Ref] = joins[ref]
             value: Any = {
-                name: self._assemble(part, payloads, joins)
+                name: self._assemble(part, payloads, joins, read)
                 for name, part in zip(names, parts, strict=True)
             }
         else:
-            value = self._codec.decode(payloads[ref])
+            value = read(payloads[ref], ref)
         for key in reversed(keys):
             value = {"branch": key, "result": value}
         return value

@@ -11,9 +11,12 @@ from typing import Any, Final
 
 from sayiir_core.authoring import LoopResult, TaskMetadata, Workflow
 from sayiir_core.engine.onward import Onward, onward
+from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.workflow.definition import Definition
 from sayiir_core.workflow.node import END, ROOT, SignalNode, TaskNode
 from sayiir_runtime.codec import PayloadCodec, TaskValues
+from sayiir_runtime.codec.task_values import Encode
+from sayiir_runtime.runner.place import RunIdentity, place_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +44,11 @@ class Program:
     """A workflow with its bodies, each made at its first use."""
 
     def __init__(self, workflow: Workflow[Any, Any], codec: PayloadCodec) -> None:
-        self.codec: Final = codec
+        self.given_codec: Final = codec
+        self.codec: Final = codec if workflow.codec is None else codec.choosing(workflow.codec)
+        self._codecs = {
+            ordinal: codec.choosing(choice) for ordinal, choice in workflow.codecs.items()
+        }
         self.workflow_id: Final = workflow.workflow_id
         self.definition: Final[Definition] = workflow.definition
         self.identity: Final = self.definition.identity
@@ -75,10 +82,17 @@ class Program:
         return all(_is_same(mine, theirs) for mine, theirs in pairs)
 
     @cached_property
-    def encode_input(self) -> Callable[[Any], bytes]:
-        """Return what gives the payload of a run's input, as the first task's annotation wants."""
+    def _input_writer(self) -> Encode:
         first = self.first.ordinal
         return self.body(first).values.encode_input if self.is_task(first) else self.codec.encode
+
+    def encode_input(self, value: Any, run: RunIdentity | None = None) -> bytes:
+        """Return the payload of a run's input, as the first task's annotation wants it.
+
+        ``run`` is needed if the codec binds payloads to their place.
+        """
+        place = None if run is None or not self.codec.binds else place_of(run, INPUT)
+        return self._input_writer(value, place)
 
     def is_task(self, ordinal: int) -> bool:
         """Tell whether a node has a body."""
@@ -109,7 +123,8 @@ class Program:
     def _make(self, node: TaskNode) -> TaskBody:
         function = self._functions[node.ordinal]
         assert function is not None, "a task calls a function"
-        values = TaskValues.from_function(function, self.codec, unwrap=(LoopResult,))
+        codec = self._codecs.get(node.ordinal, self.codec)
+        values = TaskValues.from_function(function, codec, unwrap=(LoopResult,), inputs=self.codec)
         timeout = node.policy.timeout
         is_async = _is_async(function)
         return TaskBody(
@@ -153,6 +168,6 @@ _programs: weakref.WeakKeyDictionary[Workflow[Any, Any], Program] = weakref.Weak
 def program_of(workflow: Workflow[Any, Any], codec: PayloadCodec) -> Program:
     """Return the program of a workflow, made once: inspecting functions is slow."""
     program = _programs.get(workflow)
-    if program is None or program.codec is not codec:
+    if program is None or program.given_codec is not codec:
         program = _programs[workflow] = Program(workflow, codec)
     return program

@@ -11,9 +11,8 @@ from sayiir_core.authoring import Workflow
 from sayiir_core.duration import Duration, parse_duration
 from sayiir_core.ids import check_name
 from sayiir_core.ports.backend import Backend
-from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.gate import built_workflow, checked_backend
-from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.payloads import CodecChoice, resolve_codec
 from sayiir_runtime.runner.lease import CLAIM_TTL, HEARTBEAT_INTERVAL
 from sayiir_runtime.worker.clerk import SIGNAL_RETENTION
 from sayiir_runtime.worker.desk import RESERVE_SECONDS, Desk
@@ -47,7 +46,7 @@ class PooledWorker:
         tags: Iterable[str] | None = None,
         shutdown_grace: Duration = DEFAULT_GRACE,
         signal_retention: Duration = SIGNAL_RETENTION,
-        codec: PayloadCodec | None = None,
+        codec: CodecChoice = None,
     ) -> None:
         self.worker_id = check_name(worker_id, "worker id")
         self._backend = checked_backend(backend)
@@ -69,7 +68,7 @@ class PooledWorker:
             )
         self._grace = parse_duration(shutdown_grace)
         self._retention = _span(signal_retention)
-        self._codec = codec or default_codec()
+        self._codec = resolve_codec(codec)
 
     def start(self, workflows: Iterable[Workflow[Any, Any]]) -> WorkerHandle:
         """Start to work in the background, and return the handle that stops it.

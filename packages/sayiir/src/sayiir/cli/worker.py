@@ -26,6 +26,7 @@ from sayiir_core.authoring import Workflow
 from sayiir_core.errors import SayiirError
 from sayiir_core.ports.backend import Backend
 from sayiir_core.workflow.group import tags_in
+from sayiir_runtime.payloads import codec_from_environment
 from sayiir_runtime.worker import PooledWorker, WorkerHandle
 from sayiir_runtime.worker.pooled import DEFAULT_CONCURRENCY
 from sayiir_runtime.worker.processes import Supervisor
@@ -121,6 +122,7 @@ def _start(
             poll_interval=options.poll_interval,
             claim_ttl=options.claim_ttl,
             shutdown_grace=options.grace,
+            codec=codec_from_environment(os.environ),
         )
         return worker.start(workflows)
     except (SayiirError, ValueError) as error:

@@ -1,0 +1,51 @@
+"""A payload whose codec is known, not decoded yet."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sayiir_core.ports.codec import Codec, SupportsViews, ValueForm
+from sayiir_runtime.codec.view import view_of
+
+
+class _Unknown:
+    __slots__ = ()
+
+
+_UNKNOWN: Final = _Unknown()
+
+
+class Opened:
+    """A payload without its wrappers, its codec, and where the body starts.
+
+    It may be shared: ``decode`` makes its value anew, and ``root`` gives nothing that could be
+    changed.
+    """
+
+    __slots__ = ("_codec", "_flags", "_root", "_start", "payload")
+
+    def __init__(self, codec: Codec, payload: bytes, start: int, flags: int) -> None:
+        self.payload = payload
+        self._codec = codec
+        self._start = start
+        self._flags = flags
+        self._root: Any = _UNKNOWN
+
+    def decode(self, form: ValueForm | None = None) -> Any:
+        """Return the value, as the form says if there is one; errors as the codec's."""
+        if form is None:
+            return self._codec.decode(self.payload, self._start, self._flags)
+        return self._codec.decode_as(self.payload, self._start, self._flags, form)
+
+    def root(self) -> Any:
+        """Return the value as a view, made by the first call; errors as ``decode``."""
+        # Two threads may both make it; the views are equal, and one of them is kept.
+        root = self._root
+        if root is _UNKNOWN:
+            root = self._root = self._view()
+        return root
+
+    def _view(self) -> Any:
+        if isinstance(self._codec, SupportsViews):
+            return self._codec.view(self.payload, self._start, self._flags)
+        return view_of(self.decode())
