@@ -26,11 +26,12 @@ class Store:
     name: str
     open: Callable[[], Backend]
     query: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+    inputs: tuple[str, str]
 
     def payloads(self) -> list[bytes]:
         """Return every stored payload: inputs and outputs, in no order."""
         found: list[bytes] = []
-        for table, column in (("instances", "input"), ("steps", "output")):
+        for table, column in (self.inputs, ("steps", "output")):
             rows = self.query(f"SELECT {column} FROM {table}", ())  # noqa: S608 - fixed names
             found += [bytes(row[0]) for row in rows if row[0] is not None]
         return found
@@ -56,7 +57,7 @@ def _sqlite(path: Path) -> Store:
         with closing(sqlite3.connect(path)) as connection, connection:
             return connection.execute(text.replace("%s", "?"), values).fetchall()
 
-    return Store("sqlite", lambda: SQLiteBackend(path), query)
+    return Store("sqlite", lambda: SQLiteBackend(path), query, ("inputs", "payload"))
 
 
 def _postgres(dsn: str, schema: str) -> Store:
@@ -65,4 +66,5 @@ def _postgres(dsn: str, schema: str) -> Store:
             cursor = connection.execute(text.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
-    return Store("postgres", lambda: PostgresBackend(dsn, schema=schema), query)
+    inputs = ("instances", "input")
+    return Store("postgres", lambda: PostgresBackend(dsn, schema=schema), query, inputs)

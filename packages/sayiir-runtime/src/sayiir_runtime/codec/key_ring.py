@@ -30,13 +30,16 @@ class KeyRing:
 
         Raises ``ValueError`` for a bad id or key, and for an id in ``writes`` without key.
         """
-        self._keys = {check_id(name): _checked(name, key) for name, key in keys.items()}
+        self._keys = {
+            check_id(name): _checked(position, key)
+            for position, (name, key) in enumerate(keys.items(), 1)
+        }
         self._checks = {name: _check_of(key) for name, key in self._keys.items()}
         if not self._keys:
             raise ValueError("a key ring needs a key, such as {'2026': secrets.token_bytes(32)}")
         self.writes: Final = next(iter(self._keys)) if writes is None else writes
         if self.writes not in self._keys:
-            raise ValueError(f"no key {writes!r} to write with; there are {', '.join(self.ids)}")
+            raise ValueError(f"the key to write with is none of {', '.join(self.ids)}")
 
     @classmethod
     def from_text(cls, text: str) -> KeyRing:
@@ -45,16 +48,19 @@ class KeyRing:
         Raises ``ValueError``, without a key in its text.
         """
         keys: dict[str, bytes] = {}
-        for part in filter(None, map(str.strip, text.split(","))):
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        for position, part in enumerate(parts, 1):
             name, separator, encoded = part.partition(":")
             if not separator:
-                raise ValueError("keys are written as id:base64,id:base64; one part has no colon")
-            if name in keys:
-                raise ValueError(f"key {check_id(name)!r} is there twice")
+                raise ValueError(
+                    f"keys are written as id:base64,id:base64; number {position} has no colon"
+                )
+            if check_id(name) in keys:
+                raise ValueError(f"the id of key number {position} is there twice")
             try:
-                keys[check_id(name)] = base64.b64decode(encoded, validate=True)
+                keys[name] = base64.b64decode(encoded, validate=True)
             except binascii.Error:
-                raise ValueError(f"key {name!r} is no base64") from None
+                raise ValueError(f"key number {position} is no base64") from None
         return cls(keys)
 
     @property
@@ -85,12 +91,13 @@ def check_id(name: object) -> str:
     return name
 
 
-def _checked(name: str, key: object) -> bytes:
+def _checked(position: int, key: object) -> bytes:
+    # Told by its position: somebody may have exchanged the key and its id.
     if not isinstance(key, bytes) or len(key) != KEY_BYTES:
         what = f"{len(key)} bytes" if isinstance(key, bytes) else f"a {type(key).__name__}"
         raise ValueError(
-            f"key {name!r} must have {KEY_BYTES} bytes, as secrets.token_bytes({KEY_BYTES}) "
-            f"makes them, and not be {what}"
+            f"key number {position} must have {KEY_BYTES} bytes, as secrets.token_bytes("
+            f"{KEY_BYTES}) makes them, and not be {what}"
         )
     return key
 

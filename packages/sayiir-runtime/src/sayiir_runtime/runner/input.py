@@ -20,7 +20,7 @@ from sayiir_core.snapshot.reference import JoinRef, Leaf, Ref, RoutedRef, encode
 from sayiir_core.workflow.definition import Definition
 from sayiir_runtime.codec import SCALARS, PayloadCodec, TaskValues
 from sayiir_runtime.codec.opened import Opened
-from sayiir_runtime.runner.looks import opened_of
+from sayiir_runtime.runner.looks import Looks
 from sayiir_runtime.runner.place import RunIdentity, place_of
 from sayiir_runtime.runner.program import TaskBody
 
@@ -74,7 +74,7 @@ class JoinCarry:
 
 
 class InputReader:
-    """Read and decode the inputs of one run."""
+    """Read and decode the inputs of one run; ``looks`` keeps what other readers looked at, too."""
 
     def __init__(
         self,
@@ -83,8 +83,10 @@ class InputReader:
         definition: Definition | None,
         instance_id: InstanceId,
         run_id: RunId,
+        looks: Looks | None = None,
     ) -> None:
         self._results = results
+        self._looks = looks
         self._codec = codec
         self._definition = definition
         self._run = RunKey(instance_id, run_id)
@@ -117,15 +119,16 @@ class InputReader:
         """Return a look at an input, of which all who look at it share what was read of it."""
         if isinstance(ref, JoinRef | RoutedRef):
             return values.decode_plain(self._assemble(ref, *self._gather(ref), self._root))
-        opened = opened_of(self._results)
-        found = opened.get(self._run_id, ref)
+        if self._looks is None:
+            self._looks = Looks()
+        found = self._looks.get(self._run_id, ref)
         if found is None:
             if isinstance(carry, Carry) and carry.leaf == ref:
                 payload = carry.payload
             else:
                 payload = claim.inputs.get(ref) or self._payloads([ref])[ref]
             found = self._codec.open(payload, self._place(ref))
-            opened.keep(self._run_id, ref, found)
+            self._looks.keep(self._run_id, ref, found)
         return lazy(found)
 
     @staticmethod

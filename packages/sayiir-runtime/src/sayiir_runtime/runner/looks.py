@@ -8,12 +8,10 @@ attempts that follow. What was not looked at for longest is forgotten when there
 from __future__ import annotations
 
 import threading
-import weakref
 from collections import OrderedDict
 from typing import Final
 
 from sayiir_core.ids import RunId
-from sayiir_core.ports.results import ResultStore
 from sayiir_core.snapshot.reference import Leaf
 from sayiir_runtime.codec.opened import Opened
 
@@ -51,15 +49,3 @@ class Looks:
             while self._bytes > self._most_bytes or len(self._opened) > self._most_payloads:
                 _, old = self._opened.popitem(last=False)
                 self._bytes -= len(old.payload)
-
-
-_looks: weakref.WeakKeyDictionary[ResultStore, Looks] = weakref.WeakKeyDictionary()
-
-
-def opened_of(results: ResultStore) -> Looks:
-    """Return what is kept of one store."""
-    looks = _looks.get(results)
-    if looks is None:
-        # Of two threads that are first at once, both go on with the one that was put in first.
-        looks = _looks.setdefault(results, Looks())
-    return looks

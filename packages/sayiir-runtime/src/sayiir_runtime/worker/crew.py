@@ -23,6 +23,7 @@ from sayiir_core.ports.results import ResultStore
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.event_loop import serve
 from sayiir_runtime.runner.input import MISSING, InputReader
+from sayiir_runtime.runner.looks import Looks
 from sayiir_runtime.runner.pool import ThreadPool
 from sayiir_runtime.worker.desk import Desk
 from sayiir_runtime.worker.held import Held
@@ -51,6 +52,7 @@ class Crew:
     ) -> None:
         self._desk = desk
         self._results = results
+        self._looks = Looks()
         self._on_end = on_end
         self._on_limit = on_limit
         self._name = name
@@ -221,7 +223,12 @@ class Crew:
     def _reader(self, held: Held) -> InputReader:
         lease, program = held.claim.lease, held.program
         return InputReader(
-            self._results, program.codec, program.definition, lease.instance_id, lease.run_id
+            self._results,
+            program.codec,
+            program.definition,
+            lease.instance_id,
+            lease.run_id,
+            self._looks,
         )
 
     # The event loop.
