@@ -34,9 +34,9 @@ assert_type(Flow("f").then(text).fork().branch(words).branch("shop::x").join(lam
 assert_type(Flow("f").fork().branch(whole).join("shop::join").build(), Workflow[int, Any])
 
 fork = Flow("f").then(inc).fork()
-fork.branch(shout)  # error: mypy[arg-type] pyright[reportArgumentType]
-fork.branch(words)  # error: mypy[arg-type] pyright[reportArgumentType]
-fork.branch()  # error: mypy[call-arg] pyright[reportCallIssue]
-Flow("f").fork().branch(inc).branch(shout)  # error: mypy[arg-type] pyright[reportArgumentType]
+fork.branch(shout)  # error: mypy[arg-type] pyright[reportArgumentType, reportCallIssue]
+fork.branch(words)  # error: mypy[arg-type] pyright[reportArgumentType, reportCallIssue]
+fork.branch()  # error: mypy[call-overload] pyright[reportCallIssue]
+Flow("f").fork().branch(inc).branch(shout)  # error: mypy[arg-type] pyright[reportArgumentType, reportCallIssue]
 fork.branch(inc).then(inc)  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue, reportUnknownMemberType]
 fork.branch(inc).build()  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue, reportUnknownMemberType]

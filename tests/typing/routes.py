@@ -47,9 +47,9 @@ assert_type(
 )
 
 start = Flow("f").then(inc)
-start.route(inc, keys=["a"])  # error: mypy[arg-type] pyright[reportArgumentType]
-start.route(shout, keys=["a"])  # error: mypy[arg-type] pyright[reportArgumentType]
-start.route(classify)  # error: mypy[call-arg] pyright[reportCallIssue]
+start.route(inc, keys=["a"])  # error: mypy[arg-type] pyright[reportArgumentType, reportCallIssue]
+start.route(shout, keys=["a"])  # error: mypy[arg-type] pyright[reportArgumentType, reportCallIssue]
+start.route(classify)  # error: mypy[call-overload] pyright[reportCallIssue]
 route = start.route(classify, keys=Kind)
 route.branch("low", shout)  # error: mypy[arg-type] pyright[reportArgumentType, reportCallIssue]
 route.branch(3, inc)  # error: mypy[call-overload] pyright[reportArgumentType, reportCallIssue]

@@ -25,6 +25,7 @@ from sayiir_core.authoring.step import (
 from sayiir_core.authoring.workflow import Workflow
 from sayiir_core.duration import Duration
 from sayiir_core.policy import OnMax
+from sayiir_core.ports.view import Lazy
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -73,7 +74,25 @@ class Flow(Generic[In, Out]):
     def then(self, fn: Callable[[], R], *, name: str | None = None) -> Flow[In, R]: ...
 
     @overload
+    def then(
+        self, fn: Callable[[Lazy[Out]], Lazy[R]], *, name: str | None = None
+    ) -> Flow[In, R]: ...
+
+    @overload
+    def then(
+        self, fn: Callable[[Lazy[Out]], Awaitable[R]], *, name: str | None = None
+    ) -> Flow[In, R]: ...
+
+    @overload
+    def then(self, fn: Callable[[Lazy[Out]], R], *, name: str | None = None) -> Flow[In, R]: ...
+
+    @overload
     def then(self, fn: str, *, name: str | None = None) -> Flow[In, Any]: ...
+
+    @overload
+    def then(
+        self: Flow[Open, Open], fn: Callable[[Lazy[T]], R], *, name: str | None = None
+    ) -> Flow[T, R]: ...
 
     @overload
     def then(
@@ -158,6 +177,11 @@ class Flow(Generic[In, Out]):
 
     @overload
     def route(
+        self, key_fn: Callable[[Lazy[Out]], RouteKey], *, keys: object
+    ) -> RouteBuilder[In, Out]: ...
+
+    @overload
+    def route(
         self: Flow[Open, Open], key_fn: Callable[[T], RouteKey], *, keys: object
     ) -> RouteBuilder[T, T]: ...
 
@@ -184,6 +208,16 @@ class Flow(Generic[In, Out]):
     def loop(
         self,
         fn: Callable[[Out], LoopResult[R]] | Workflow[Out, LoopResult[R]],
+        *,
+        max_iterations: int = 10,
+        on_max: str = OnMax.FAIL,
+        name: str | None = None,
+    ) -> Flow[In, R]: ...
+
+    @overload
+    def loop(
+        self,
+        fn: Callable[[Lazy[Out]], LoopResult[R]],
         *,
         max_iterations: int = 10,
         on_max: str = OnMax.FAIL,

@@ -9,6 +9,7 @@ from sayiir_core.authoring.draft import Draft
 from sayiir_core.authoring.generic import In, Open, Out
 from sayiir_core.authoring.plan import ForkElement, Line
 from sayiir_core.authoring.workflow import Workflow
+from sayiir_core.ports.view import Lazy
 from sayiir_core.workflow.node import ScopeKind
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class ForkBuilder(Generic[In, Out]):
         /,
         *rest: Part,
         name: str | None = None,
+    ) -> ForkBuilder[In, Out]: ...
+
+    @overload
+    def branch(
+        self, first: Callable[[Lazy[Out]], Any], /, *rest: Part, name: str | None = None
     ) -> ForkBuilder[In, Out]: ...
 
     @overload

@@ -15,6 +15,7 @@ from sayiir_core.authoring.names import DEFAULT
 from sayiir_core.authoring.plan import Line, RouteElement
 from sayiir_core.authoring.workflow import Workflow
 from sayiir_core.errors import DefinitionError
+from sayiir_core.ports.view import Lazy
 from sayiir_core.workflow.node import ScopeKind
 
 if TYPE_CHECKING:
@@ -44,6 +45,16 @@ class RouteBuilder(Generic[In, Out]):
         self,
         key: str | Enum,
         first: Callable[[Out], Any] | Callable[[], Any],
+        /,
+        *rest: Part,
+        name: str | None = None,
+    ) -> RouteBuilder[In, Out]: ...
+
+    @overload
+    def branch(
+        self,
+        key: str | Enum,
+        first: Callable[[Lazy[Out]], Any],
         /,
         *rest: Part,
         name: str | None = None,
@@ -84,6 +95,11 @@ class RouteBuilder(Generic[In, Out]):
         /,
         *rest: Part,
         name: str | None = None,
+    ) -> RouteBuilder[In, Out]: ...
+
+    @overload
+    def default_branch(
+        self, first: Callable[[Lazy[Out]], Any], /, *rest: Part, name: str | None = None
     ) -> RouteBuilder[In, Out]: ...
 
     @overload

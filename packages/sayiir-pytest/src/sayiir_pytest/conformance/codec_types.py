@@ -66,7 +66,7 @@ class Order:
 ORDER = Order(
     id=uuid.UUID(int=7),
     placed=dt.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=dt.UTC),
-    lines=[Line("a", decimal.Decimal("1.50")), Line("b", decimal.Decimal("0"), Colour.GREEN)],
+    lines=[Line("a", decimal.Decimal("1.50")), Line("b", decimal.Decimal(0), Colour.GREEN)],
     marks={1, 2, 3},
     size=(3, 4),
 )
@@ -128,9 +128,7 @@ class CodecTypes:
 
         assert value == payloads.decode_as(payload, model, _PLACE)
 
-    def test_an_unannounced_instance_is_read_by_an_annotation(
-        self, payloads: PayloadCodec
-    ) -> None:
+    def test_an_unannounced_instance_is_read_by_an_annotation(self, payloads: PayloadCodec) -> None:
         """Store a dataclass that no annotation told of, also inside plain containers."""
         pytest.importorskip("pydantic", reason="typed values need pydantic")
 

@@ -114,6 +114,7 @@ def _filled(value: Any) -> Any:
 
 def _places(container: Any) -> Iterable[tuple[Any, Any]]:
     if type(container) in _LISTS:
-        return enumerate(container)
+        numbered: enumerate[Any] = enumerate(container)
+        return numbered
     items: Iterable[tuple[Any, Any]] = container.items()
     return items

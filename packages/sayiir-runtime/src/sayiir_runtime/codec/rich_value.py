@@ -71,8 +71,11 @@ def _model(value: Any, path: list[Any]) -> Any:
             _model(key, [*path, "(key)"]): _model(item, [*path, key]) for key, item in value.items()
         }
     items: list[Any] = [_model(item, [*path, position]) for position, item in enumerate(value)]
-    made: Any = kind(items)
-    return made
+    if kind is list:
+        return items
+    if kind is tuple:
+        return tuple(items)
+    return set(items) if kind is set else frozenset(items)
 
 
 def _check_scalar(value: Any, path: list[Any]) -> None:
