@@ -78,7 +78,7 @@ TYPED: list[tuple[Any, Any]] = [
     (Movie, {"title": "M", "day": dt.date(1931, 5, 11)}),
     (Point, Point(1, 2)),
     (Colour, Colour.GREEN),
-    (dt.datetime, dt.datetime(2026, 1, 2, 3, 4)),
+    (dt.datetime, dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)),
     (dt.date, dt.date(2026, 1, 2)),
     (dt.time, dt.time(3, 4)),
     (dt.timedelta, dt.timedelta(days=1, seconds=2)),
@@ -143,5 +143,5 @@ class CodecTypes:
 
         payload = payloads.encode({"sku": 1}, _PLACE)
 
-        with pytest.raises(InvalidValueError, match="^ValidationError"):
+        with pytest.raises(InvalidValueError, match=r"^ValidationError"):
             payloads.decode_as(payload, Line, _PLACE)

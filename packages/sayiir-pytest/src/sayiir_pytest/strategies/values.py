@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import math
 import uuid
 import zoneinfo
 from typing import Any, Final, cast
@@ -83,7 +84,7 @@ def exact(value: Any) -> Any:
     if issubclass(kind, set | frozenset):
         return name, sorted(map(repr, map(exact, value)))
     if issubclass(kind, float):
-        return name, "nan" if value != value else value.hex()
+        return name, "nan" if math.isnan(value) else value.hex()
     if issubclass(kind, complex):
         return name, exact(value.real), exact(value.imag)
     if issubclass(kind, decimal.Decimal):
@@ -102,6 +103,7 @@ def samples(*, rich: bool) -> list[Any]:
         7,
         123456789,
         -1.5e300,
+        math.nan,
         'text with " and \\ and \u20ac',
         2**70,
         [float("inf"), float("-inf"), "\ud800"],

@@ -1,0 +1,1 @@
+"""Codecs with one deliberate bug each; see ``test_broken_codecs.py``."""
