@@ -15,7 +15,7 @@ A wrapper is tested by the payloads that it stands around: override ``make_paylo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -187,7 +187,7 @@ class CodecConformance(CodecTypes, CodecViews, CodecDamage):
 
 
 @contextmanager
-def no_recursion_error() -> Iterator[None]:
+def no_recursion_error() -> Generator[None]:
     """Say so if a recursion ended for lack of stack instead of by design."""
     try:
         yield

@@ -38,7 +38,10 @@ MAX_INTEGER_BITS: Final = 3_321_928
 
 _THREE: Final = struct.Struct("<qqq")
 _TWO: Final = struct.Struct("<dd")
-_TEXT: Final = re.compile(r"([^\[\]]+)(?:\[([^\[\]]+)\])??(\[fold=1\])?")
+_TEXT: Final = re.compile(r"([^\[\]]+)(?:\[([^\[\]=]+)\])?(\[fold=1\])?")
+_DECIMAL: Final = re.compile(
+    r"-?(?:\d+(?:\.\d*)?(?:E[+-]?\d+)?|\.\d+(?:E[+-]?\d+)?|Infinity|s?NaN\d*)", re.ASCII
+)
 
 
 def pack_scalar(value: Any) -> tuple[int, bytes] | None:
@@ -100,14 +103,14 @@ def _clock_text(value: dt.datetime | dt.time, zone: dt.tzinfo | None) -> bytes:
 
 
 def _is_key(key: str | None) -> bool:
-    return key is not None and key.isascii() and not set(key) & set("[]") and key != "fold=1"
+    return key is not None and key.isascii() and not set(key) & set("[]=")
 
 
-def _split(data: bytes) -> tuple[str, dt.tzinfo | None, int]:
+def _split(data: bytes) -> tuple[str, str | None, int]:
     match = _TEXT.fullmatch(data.decode("ascii"))
     if match is None:
         raise ValueError("no date or time")
-    return match[1], None if match[2] is None else _zone(match[2]), 1 if match[3] else 0
+    return match[1], match[2], 1 if match[3] else 0
 
 
 def _zone(key: str) -> dt.tzinfo | None:
@@ -118,20 +121,33 @@ def _zone(key: str) -> dt.tzinfo | None:
 
 
 def _unpack_datetime(data: bytes) -> dt.datetime:
-    text, zone, fold = _split(data)
+    text, key, fold = _split(data)
     value = dt.datetime.fromisoformat(text)
-    if zone is not None and value.tzinfo is None:
+    if key is None:
+        return value.replace(fold=fold)
+    if value.tzinfo is None:
         raise ValueError("a time zone without the offset")
     # Where a machine does not know the zone, the offset still says which instant it is.
-    return value.replace(tzinfo=zone or value.tzinfo, fold=fold)
+    return value.replace(tzinfo=_zone(key) or value.tzinfo, fold=fold)
 
 
 def _unpack_time(data: bytes) -> dt.time:
-    text, zone, fold = _split(data)
+    text, key, fold = _split(data)
     value = dt.time.fromisoformat(text)
-    if zone is None and data.endswith(b"]") and not (fold and data.count(b"[") == 1):
+    if key is None:
+        return value.replace(fold=fold)
+    zone = _zone(key)
+    if zone is None:
         raise ValueError("a time of day in a time zone that this machine does not know")
-    return value.replace(tzinfo=zone or value.tzinfo, fold=fold)
+    return value.replace(tzinfo=zone, fold=fold)
+
+
+def _unpack_decimal(data: bytes) -> decimal.Decimal:
+    text = data.decode("ascii")
+    # By itself: whether a bad text raises or gives NaN depends on the caller's decimal context.
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError("no decimal number")
+    return decimal.Decimal(text)
 
 
 def _unpack_timedelta(data: bytes) -> dt.timedelta:
@@ -156,7 +172,7 @@ _UNPACKERS: Final[dict[int, Callable[[bytes], Any]]] = {
     DATE: lambda data: dt.date.fromisoformat(data.decode("ascii")),
     TIME: _unpack_time,
     TIMEDELTA: _unpack_timedelta,
-    DECIMAL: lambda data: decimal.Decimal(data.decode("ascii")),
+    DECIMAL: _unpack_decimal,
     UUID: lambda data: uuid.UUID(bytes=data),
     COMPLEX: lambda data: complex(*_TWO.unpack(data)),
     SURROGATES: lambda data: data.decode("utf-8", "surrogatepass"),

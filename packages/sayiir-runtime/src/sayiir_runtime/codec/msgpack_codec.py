@@ -75,9 +75,9 @@ class MsgpackCodec:
         unpacking = Unpacking(_unpackb)
         try:
             return unpacking.value(payload[start:])
-        except LookupError as error:
-            raise _unknown(f"the extension {error}") from None
         except (ValueError, TypeError, ArithmeticError, RecursionError, struct.error) as error:
+            if unpacking.unknown is not None:
+                raise _unknown(f"the extension {unpacking.unknown}") from None
             if _END_MISSING in str(error):
                 raise _cut_short(payload) from None
             raise _corrupt(error) from None

@@ -28,14 +28,15 @@ class _Slot:
 
 
 class Unpacking:
-    """One unpacking."""
+    """One unpacking; ``unknown`` is the code of an extension that nobody knows, if it met one."""
 
-    __slots__ = ("_depth", "_slots", "_unpackb")
+    __slots__ = ("_depth", "_slots", "_unpackb", "unknown")
 
     def __init__(self, unpackb: Callable[..., Any]) -> None:
         self._unpackb = unpackb
         self._slots: list[_Slot] = []
         self._depth = 0
+        self.unknown: int | None = None
 
     def value(self, data: bytes) -> Any:
         """Return the value; raises what the unpacker does, and ``ValueError`` or ``TypeError``."""
@@ -56,7 +57,12 @@ class Unpacking:
 
     def _note(self, code: int, data: Any) -> Any:
         if code not in extension.CONTAINERS:
-            return extension.unpack_scalar(code, bytes(data))
+            try:
+                return extension.unpack_scalar(code, bytes(data))
+            except LookupError:
+                # Kept aside: the unpacker does not tell what its hook raised.
+                self.unknown = code
+                raise
         slot = _Slot(code, bytes(data), self._depth)
         self._slots.append(slot)
         return slot

@@ -74,8 +74,10 @@ def _model(value: Any, path: list[Any]) -> Any:
     if kind is list:
         return items
     if kind is tuple:
-        return tuple(items)
-    return set(items) if kind is set else frozenset(items)
+        parts: tuple[Any, ...] = tuple(items)
+        return parts
+    made: set[Any] | frozenset[Any] = set(items) if kind is set else frozenset(items)
+    return made
 
 
 def _check_scalar(value: Any, path: list[Any]) -> None:
