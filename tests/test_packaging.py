@@ -68,7 +68,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def _installed(folder: Path, wheel: Path, *, extra: str = "") -> Path:
     """Install one wheel into an empty environment, its siblings from beside it."""
-    _uv("venv", "--quiet", "--python", sys.executable, str(folder))
+    if not folder.exists():
+        _uv("venv", "--quiet", "--python", sys.executable, str(folder))
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     _uv(
         "pip",
@@ -152,3 +153,50 @@ def test_installing_sayiir_brings_exactly_what_durable_work_needs(
 
     expected = {"sayiir", "sayiir-core", "sayiir-runtime", "sayiir-sqlite", "pluggy", "orjson"}
     assert expected == {line.partition("==")[0] for line in listed}
+
+
+@pytest.mark.parametrize(
+    ("extra", "brought"),
+    [
+        pytest.param("msgpack", {"ormsgpack"}, marks=builds),
+        pytest.param("crypto", {"cryptography", "cffi", "pycparser"}, marks=builds),
+        pytest.param(
+            "zstd", {"backports-zstd"} if sys.version_info < (3, 14) else set(), marks=builds
+        ),
+    ],
+)
+def test_an_extra_brings_its_library_alone_and_without_it_the_remedy_is_told(
+    wheels: dict[str, Path], extra: str, brought: set[str], tmp_path: Path
+) -> None:
+    """Before it is installed, whoever asks for its codec learns its name; then it works."""
+    python = _installed(tmp_path / "venv", wheels["sayiir"])
+    before = set(_uv("pip", "list", f"--python={python}", "--format=freeze").split())
+    refused = subprocess.run(
+        [python, "-I", "-c", _CODEC, extra], capture_output=True, text=True, check=False
+    )
+
+    _installed(tmp_path / "venv", wheels["sayiir"], extra=f"[{extra}]")
+    after = set(_uv("pip", "list", f"--python={python}", "--format=freeze").split())
+    used = subprocess.run(
+        [python, "-I", "-c", _CODEC, extra], capture_output=True, text=True, check=False
+    )
+
+    assert f"pip install 'sayiir[{extra}]'" in refused.stderr or not brought
+    assert brought == {line.partition("==")[0] for line in after - before}
+    assert "it works\n" == used.stdout, used.stderr
+
+
+_CODEC = """
+import sys
+import sayiir
+extra = sys.argv[1]
+codec = {
+    "msgpack": lambda: "msgpack",
+    "zstd": lambda: "zstd+json",
+    "crypto": lambda: sayiir.payload_codec(keys=sayiir.KeyRing({"k": bytes(32)})),
+}[extra]()
+flow = sayiir.Flow("f").then(lambda text: text * 2).build()
+backend = sayiir.InMemoryBackend()
+status = sayiir.run_durable_workflow(flow, "i", "x" * 1000, backend, codec=codec)
+print("it works" if status.output == "x" * 2000 else status)
+"""

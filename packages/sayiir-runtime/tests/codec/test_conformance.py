@@ -13,6 +13,7 @@ class TestJson(CodecConformance):
     """The JSON codec; a wide flag tells what common readers lose."""
 
     flags = frozenset({0, 1})
+    mutations = 60_000
     bombs = (
         b"[" * 100_000 + b"]" * 100_000 + b"\n",
         b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"\n",
@@ -49,6 +50,7 @@ class TestMsgpack(CodecConformance):
     """The MessagePack codec."""
 
     rich = True
+    mutations = 100_000
     bombs = (
         b"\x91" * 1_000_000,
         b"\x81\xa1a" * 1_000_000,
@@ -85,7 +87,7 @@ class TestAesGcm(CodecConformance):
     rich = True
     repeatable = False
     detects_damage = True
-    mutations = 5_000
+    mutations = 20_000
 
     def make_payloads(self) -> PayloadCodec:
         """Return payloads that are encrypted, and nothing else."""

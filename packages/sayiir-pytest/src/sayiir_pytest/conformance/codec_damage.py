@@ -101,8 +101,8 @@ class CodecDamage:
             chance = random.Random(20_260)  # noqa: S311 - repeatable, no secret
             for _ in range(self.mutations):
                 damaged = _damaged(chance, chance.choice(originals))
-                self.read(payloads, damaged)
-                self.read(payloads, self.mended(damaged))
+                for payload in {damaged, self.mended(damaged)}:
+                    self.read(payloads, payload)
 
         in_forked_child(work)
 

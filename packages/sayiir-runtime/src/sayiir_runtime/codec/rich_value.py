@@ -71,13 +71,15 @@ def _model(value: Any, path: list[Any]) -> Any:
             _model(key, [*path, "(key)"]): _model(item, [*path, key]) for key, item in value.items()
         }
     items: list[Any] = [_model(item, [*path, position]) for position, item in enumerate(value)]
+    return _made(kind, items)
+
+
+def _made(kind: type[Any], items: list[Any]) -> Any:
     if kind is list:
         return items
     if kind is tuple:
-        parts: tuple[Any, ...] = tuple(items)
-        return parts
-    made: set[Any] | frozenset[Any] = set(items) if kind is set else frozenset(items)
-    return made
+        return tuple(items)
+    return set(items) if kind is set else frozenset(items)
 
 
 def _check_scalar(value: Any, path: list[Any]) -> None:
@@ -103,7 +105,7 @@ def _prepared(value: Any, depth: int) -> Any:
     if kind is list:
         return [_prepared(item, depth + 1) for item in value]
     if kind is tuple or kind in _SETS:
-        return kind([_prepared(item, depth + 1) for item in value])
+        return _made(kind, [_prepared(item, depth + 1) for item in value])
     if kind is dict:
         fields = {
             _prepared(key, depth + 1): _prepared(item, depth + 1) for key, item in value.items()
