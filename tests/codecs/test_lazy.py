@@ -103,7 +103,8 @@ def test_what_is_passed_on_is_neither_decoded_nor_changed(store: Store) -> None:
     assert (0, 1) == (codec.views, codec.decoded)
 
 
-def test_all_branches_of_a_fork_share_one_look(store: Store) -> None:
+@pytest.mark.parametrize("pooled", [False, True])
+def test_all_branches_of_a_fork_share_one_look(store: Store, pooled: bool) -> None:
     """The input is read and validated once, whoever looks at it, and decoded by nobody."""
     codec = CountingCodec()
     payloads = PayloadCodec([codec, JsonCodec()])
@@ -119,10 +120,17 @@ def test_all_branches_of_a_fork_share_one_look(store: Store) -> None:
     workflow = fork.join(lambda results: sum(results.values())).build()
     backend = store.open()
 
-    status = sayiir.run_durable_workflow(workflow, "i", ORDER, backend, codec=payloads)
+    if pooled:
+        worker = PooledWorker("w", backend, codec=payloads).start([workflow])
+        client = sayiir.WorkflowClient(backend, codec=payloads)
+        output = client.submit(workflow, "i", ORDER).result(PATIENCE)
+        worker.shutdown()
+        worker.join(PATIENCE)
+    else:
+        output = sayiir.run_durable_workflow(workflow, "i", ORDER, backend, codec=payloads).output
     backend.close()
 
-    assert 3 * BRANCHES == status.output
+    assert 3 * BRANCHES == output
     assert (1, 1) == (codec.views, len(seen))
 
 

@@ -15,7 +15,7 @@ FILE = Path(__file__).with_name("broken_codecs") / "codecs.py"
 
 NAMED_BY = {
     "TestTurnsNanIntoNone": "test_each_kind_of_value_comes_back",
-    "TestCutsLargeIntegers": "test_any_value_comes_back_as_the_model_says",
+    "TestDropsTheFourthItem": "test_any_value_comes_back_as_the_model_says",
     "TestForgetsTuples": "test_each_kind_of_value_comes_back",
     "TestOrdersSetsByHash": "test_equal_values_have_equal_bytes",
     "TestAcceptsAnything": "test_a_value_outside_the_model_is_refused",

@@ -60,11 +60,11 @@ def test_what_is_too_large_is_not_kept() -> None:
     assert looks.get(RUN, StepRef(1)) is None
 
 
-def test_keeping_again_counts_once() -> None:
-    """Two threads that looked at once do no harm."""
-    looks = Looks(most_bytes=10)
+def test_whoever_comes_second_uses_what_the_first_kept() -> None:
+    """Two threads that looked at once share one look, and it counts once."""
+    looks, first = Looks(most_bytes=10), opened(6)
 
-    for _ in range(5):
-        looks.keep(RUN, INPUT, opened(6))
+    kept = [looks.keep(RUN, INPUT, each) for each in (first, opened(6), opened(6))]
 
-    assert looks.get(RUN, INPUT) is not None
+    assert [first] * 3 == kept
+    assert first is looks.get(RUN, INPUT)

@@ -40,10 +40,10 @@ class TestTurnsNanIntoNone(Broken):
             return super().encode(None if value != value else value)  # noqa: PLR0124
 
 
-class TestCutsLargeIntegers(Broken):
+class TestDropsTheFourthItem(Broken):
     class Codec(JsonCodec):
         def encode(self, value: Any) -> tuple[int, bytes]:
-            return super().encode(value % 2**64 if type(value) is int and value > 0 else value)
+            return super().encode(value[:3] if type(value) is list else value)
 
 
 class TestForgetsTuples(Broken):

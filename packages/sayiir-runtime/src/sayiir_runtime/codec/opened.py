@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Final
 
 from sayiir_core.ports.codec import Codec, SupportsViews, ValueForm
@@ -22,7 +23,7 @@ class Opened:
     changed.
     """
 
-    __slots__ = ("_codec", "_flags", "_root", "_start", "payload")
+    __slots__ = ("_codec", "_flags", "_lock", "_root", "_start", "payload")
 
     def __init__(self, codec: Codec, payload: bytes, start: int, flags: int) -> None:
         self.payload = payload
@@ -30,6 +31,7 @@ class Opened:
         self._start = start
         self._flags = flags
         self._root: Any = _UNKNOWN
+        self._lock = threading.Lock()
 
     def decode(self, form: ValueForm | None = None) -> Any:
         """Return the value, as the form says if there is one; errors as the codec's."""
@@ -39,11 +41,12 @@ class Opened:
 
     def root(self) -> Any:
         """Return the value as a view, made by the first call; errors as ``decode``."""
-        # Two threads may both make it; the views are equal, and one of them is kept.
-        root = self._root
-        if root is _UNKNOWN:
-            root = self._root = self._view()
-        return root
+        if self._root is _UNKNOWN:
+            # All others wait for the first, instead of validating the same bytes beside it.
+            with self._lock:
+                if self._root is _UNKNOWN:
+                    self._root = self._view()
+        return self._root
 
     def _view(self) -> Any:
         if isinstance(self._codec, SupportsViews):

@@ -128,7 +128,7 @@ class InputReader:
             else:
                 payload = claim.inputs.get(ref) or self._payloads([ref])[ref]
             found = self._codec.open(payload, self._place(ref))
-            self._looks.keep(self._run_id, ref, found)
+            found = self._looks.keep(self._run_id, ref, found)
         return lazy(found)
 
     @staticmethod

@@ -37,15 +37,21 @@ class Looks:
                 self._opened.move_to_end((run_id, leaf))
             return found
 
-    def keep(self, run_id: RunId, leaf: Leaf, opened: Opened) -> None:
-        """Keep an opened payload, and forget what is too much."""
+    def keep(self, run_id: RunId, leaf: Leaf, opened: Opened) -> Opened:
+        """Keep an opened payload, and forget what is too much.
+
+        Returns the one that all shall use: that of whoever was first.
+        """
         size = len(opened.payload)
         if size > self._most_bytes:
-            return
+            return opened
         with self._lock:
-            known = self._opened.pop((run_id, leaf), None)
-            self._bytes += size - (0 if known is None else len(known.payload))
+            known = self._opened.get((run_id, leaf))
+            if known is not None:
+                return known
+            self._bytes += size
             self._opened[run_id, leaf] = opened
             while self._bytes > self._most_bytes or len(self._opened) > self._most_payloads:
                 _, old = self._opened.popitem(last=False)
                 self._bytes -= len(old.payload)
+        return opened
