@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import logging
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -268,3 +270,38 @@ def test_no_error_and_no_log_tells_a_secret(store: Store, caplog: pytest.LogCapt
     everything = "\n".join([*told, caplog.text])
     assert SECRET not in everything
     assert OLD.decode() not in everything
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+def test_a_value_that_does_not_fit_is_not_quoted_in_what_is_stored(
+    store: Store, codec: str
+) -> None:
+    """Neither a bad input nor a bad output stands in the clear in an error or its traceback."""
+
+    def take(value: int | dt.date) -> int:
+        raise AssertionError("is not called")
+
+    def give(value: str) -> list[Order]:
+        return cast("list[Order]", [{"id": value, "when": object()}, value])
+
+    backend = store.open()
+    sealed = sayiir.payload_codec(codec, keys=RING)
+    taken = sayiir.Flow[Any, Any]("taken").then(take).build()
+    given = sayiir.Flow[Any, Any]("given").then(give).build()
+
+    failed = [
+        sayiir.run_durable_workflow(workflow, name, SECRET, backend, codec=sealed)
+        for name, workflow in (("t", taken), ("g", given))
+    ]
+    backend.close()
+
+    assert ["ValidationError", "EncodeError"] == [str(it.error).split(":")[0] for it in failed]
+    assert [] == [it for it in failed if SECRET in f"{it.error}{it.error_traceback}"]
+
+
+@dataclasses.dataclass
+class Order:
+    """What a task says that it gives."""
+
+    id: int
+    when: dt.date

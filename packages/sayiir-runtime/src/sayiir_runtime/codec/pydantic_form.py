@@ -23,6 +23,8 @@ from sayiir_runtime.codec.rich_data import rich_data
 _OLDEST: Final = (2, 11)
 _MAX_PROBLEMS: Final = 10
 _MAX_REASON: Final = 300
+_QUOTE: Final = "input_value="
+_AFTER_QUOTE: Final = ", input_type="
 
 if tuple(int(part) for part in VERSION.split(".")[:2]) < _OLDEST:
     raise ImportError(f"pydantic {VERSION} cannot read by field name; 2.11 or newer is needed")
@@ -107,7 +109,7 @@ class PydanticForm:
             )
         return (
             f"$: {type(value).__qualname__} cannot be stored as {self.annotation!r}: "
-            f"{str(error)[:_MAX_REASON]}{remedy}"
+            f"{_without_values(str(error))[:_MAX_REASON]}{remedy}"
         )
 
 
@@ -139,6 +141,16 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 _renamed: Final[Callable[[str, Any], Any]] = NewType
+
+
+def _without_values(text: str) -> str:
+    """Return the text of a refusal without the values that it quotes, which may be secret."""
+    first, *quoting = text.split(_QUOTE)
+    # A value may look like the end of its quotation: the last one counts.
+    return first + "".join(
+        part[part.rfind(_AFTER_QUOTE) + len(_AFTER_QUOTE) :] if _AFTER_QUOTE in part else ""
+        for part in quoting
+    )
 
 
 def _is_unreadable(error: ValidationError) -> bool:

@@ -156,12 +156,18 @@ class Chain:
                 if not body.takes_value:
                     result = body.function()
                 elif value is MISSING or not values.plain_input:
-                    where = place_of(lease, leaf) if values.binds else None
-                    result = body.function(values.decode_input(payload, where))
+                    result = body.function(
+                        values.decode_input(payload, place_of(lease, leaf))
+                        if values.binds
+                        else values.decode_input(payload)
+                    )
                 else:
                     result = body.function(value)
-                where = place_of(lease, onward.value) if values.binds else None
-                output = values.encode_output(result, where)
+                output = (
+                    values.encode_output(result, place_of(lease, onward.value))
+                    if values.binds
+                    else values.encode_output(result)
+                )
             except INTERRUPTIONS:
                 raise
             except BaseException as error:  # noqa: BLE001 - the boundary around user code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Final
 
-from sayiir_core.errors import InvalidValueError
+from sayiir_core.errors import EncodeError, InvalidValueError
 from sayiir_core.ids import sanitize_text
 from sayiir_core.snapshot.step import ErrorRecord
 
@@ -36,7 +36,9 @@ def _message(error: BaseException) -> str:
 
 def _traceback(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error))
+        # What caused these two quotes the value, which may be secret; their own texts don't.
+        is_quoting = isinstance(error, InvalidValueError | EncodeError)
+        return "".join(traceback.format_exception(error, chain=not is_quoting))
     except Exception as failure:  # noqa: BLE001 - a user's attributes may raise anything
         frames = "".join(traceback.format_tb(error.__traceback__))
         name = type(error).__name__
