@@ -145,8 +145,9 @@ class PayloadCodec:
             flags, body = self._write(value)
         except EncodeError as error:
             return self._encode_instances(value, error, place)
-        payload = self._headers[flags] + body
-        return payload if self._is_plain else self._finished(payload, value, None, place)
+        if self._is_plain:
+            return self._headers[flags] + body
+        return self._finished(self._headers[flags] + body, value, None, place)
 
     def decode(self, payload: bytes, place: Place | None = None) -> Any:
         """Return the plain value of a payload; raises a ``PayloadError`` for any other bytes."""
