@@ -200,7 +200,7 @@ class PayloadCodec:
                 f"encrypted ones are read here; if it was written before encryption was switched "
                 f"on, pass accept_plain=True until those instances have ended"
             )
-        for _ in range(_MOST_WRAPPERS):
+        for _ in range(_MOST_WRAPPERS + 1):
             part = self._catalogue.reader(header.codec)
             if part is None:
                 raise self._unknown(header.codec)
