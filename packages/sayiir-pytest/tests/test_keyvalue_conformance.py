@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sayiir_core.keyvalue import KeyValueBackend
-from sayiir_core.keyvalue.session import Origin
+from sayiir_core.keyvalue import HINTING, KeyValueBackend, Origin
 from sayiir_core.ports.backend import Backend, Capabilities
 from sayiir_core.ports.clock import Clock
 from sayiir_pytest.conformance import (
@@ -30,15 +32,60 @@ from sayiir_pytest.conformance import (
 from sayiir_pytest.keyvalue import DictKeyValueStore
 
 
+class WatchedStore(DictKeyValueStore):
+    """A dictionary that tells of the writes that ``HINTING`` names, and of no others."""
+
+    def __init__(self, *, largest: int) -> None:
+        super().__init__(largest=largest)
+        self.listeners: list[Hint] = []
+
+    def subscribe(self, hint: Callable[[], None]) -> Hint:
+        """Call ``hint`` after such a write, on the writer's thread."""
+        return Hint(self.listeners, hint)
+
+    def put(self, key: str, value: bytes) -> None:
+        """Write, and tell."""
+        super().put(key, value)
+        self._tell(key)
+
+    def put_if(self, key: str, value: bytes, version: object | None) -> bool:
+        """Write, and tell if it was written."""
+        written = super().put_if(key, value, version)
+        if written:
+            self._tell(key)
+        return written
+
+    def _tell(self, key: str) -> None:
+        for listener in [*self.listeners] if key.startswith(HINTING) else ():
+            with suppress(Exception):
+                listener.hint()
+
+
+class Hint:
+    """A subscription to a watched store."""
+
+    trouble = None
+
+    def __init__(self, listeners: list[Hint], hint: Callable[[], None]) -> None:
+        self._listeners = listeners
+        self.hint = hint
+        listeners.append(self)
+
+    def close(self) -> None:
+        """Stop; repeatable."""
+        if self in self._listeners:
+            self._listeners.remove(self)
+
+
 class KeyValue:
     """Say how to make a backend of a dictionary, which survives the backends that use it."""
 
     payload_limit = 4 * 1024 * 1024
 
     @pytest.fixture
-    def location(self) -> DictKeyValueStore:
+    def location(self) -> WatchedStore:
         """Return an empty dictionary that takes no value over a limit."""
-        return DictKeyValueStore(largest=self.payload_limit)
+        return WatchedStore(largest=self.payload_limit)
 
     def make_backend(self, clock: Clock, location: Any) -> Backend:
         """Return a backend on a dictionary."""
@@ -47,6 +94,7 @@ class KeyValue:
             clock=clock,
             capabilities=Capabilities(durable=True, shared=False, never_blocks=True),
             origin=lambda: Origin(socket.gethostname(), os.getpid()),
+            wakeup=location,
         )
 
 
@@ -100,3 +148,5 @@ class TestRaces(KeyValue, RaceConformance):
 
 class TestWakeup(KeyValue, WakeupConformance):
     """Hint at new work."""
+
+    hint_quiet = timedelta(0)

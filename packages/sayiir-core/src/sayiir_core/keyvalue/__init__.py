@@ -8,7 +8,8 @@ change, so the document does not grow with history. A row that no document ever 
 orphan of a crash or of a lost race, is never visible, and is swept.
 """
 
-from sayiir_core.keyvalue.backend import KeyValueBackend
+from sayiir_core.keyvalue.backend import HINTING, KeyValueBackend
+from sayiir_core.keyvalue.session import Origin
 from sayiir_core.keyvalue.store import KeyValueStore, Versioned
 
-__all__ = ["KeyValueBackend", "KeyValueStore", "Versioned"]
+__all__ = ["HINTING", "KeyValueBackend", "KeyValueStore", "Origin", "Versioned"]

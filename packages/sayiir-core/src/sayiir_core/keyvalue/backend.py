@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sayiir_core.ids import InstanceId
+from sayiir_core.keyvalue import key
 from sayiir_core.keyvalue.change import Documents
 from sayiir_core.keyvalue.checkpoints import KeyValueCheckpoints
 from sayiir_core.keyvalue.claims import KeyValueClaims
@@ -23,8 +24,16 @@ from sayiir_core.keyvalue.store import KeyValueStore
 from sayiir_core.keyvalue.sweep import sweep_records
 from sayiir_core.ports.backend import Capabilities
 from sayiir_core.ports.clock import Clock
+from sayiir_core.ports.wakeup import Wakeup
 
 DEFAULT_AGING_INTERVAL: Final = timedelta(seconds=300)
+
+HINTING: Final = key.INSTANCES
+"""What the keys start with whose writes may make work claimable or end a run."""
+
+
+def _nothing() -> None:
+    pass
 
 
 class KeyValueBackend:
@@ -32,8 +41,11 @@ class KeyValueBackend:
 
     ``clock`` is the store's clock; processes that share the store need one that agrees.
     ``capabilities`` are those of the store. ``origin`` names the calling process; it is asked
-    at each use, so that a forked child is told from its parent. A wide fork or a deep inbox makes
-    the instance's document large, and every change writes it whole.
+    at each use, so that a forked child is told from its parent. ``connect`` is what ``open`` calls:
+    it reports a store that cannot be used, and is not needed before the first operation;
+    ``disconnect`` is what ``close`` calls last. ``wakeup`` is for a store that can tell of writes:
+    whatever deserves a hint writes a key that starts with ``HINTING``. A wide fork or a deep inbox
+    makes the instance's document large, and every change writes it whole.
     """
 
     def __init__(
@@ -44,9 +56,14 @@ class KeyValueBackend:
         capabilities: Capabilities,
         origin: Callable[[], Origin],
         aging_interval: timedelta = DEFAULT_AGING_INTERVAL,
+        connect: Callable[[], object] = _nothing,
+        disconnect: Callable[[], object] = _nothing,
+        wakeup: Wakeup | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._connect = connect
+        self._disconnect = disconnect
         self._documents = documents = Documents(store)
         records = Records(documents)
         self.capabilities = capabilities
@@ -60,19 +77,23 @@ class KeyValueBackend:
         self.signals = KeyValueSignals(documents, clock)
         self.control = KeyValueControl(documents, clock)
         self.results = KeyValueResults(store, records)
-        self.wakeup = None
+        self.wakeup = wakeup
 
     def now(self) -> datetime:
         """Return the store's clock."""
         return self._clock.now()
 
     def open(self) -> None:
-        """Do nothing: the key-value store connects when it is used."""
+        """Connect the key-value store, if whoever made it said how; it also connects when used."""
+        self._connect()
 
     def close(self) -> None:
-        """End this process's sessions; the key-value store is left to whoever made it."""
+        """End this process's sessions, then disconnect the store, if whoever made it said how."""
         self.epoch += 1
-        self.sessions.end_all()
+        try:
+            self.sessions.end_all()
+        finally:
+            self._disconnect()
 
     def sweep(self, instance_id: InstanceId) -> int:
         """Delete what crashed or overtaken writers have left behind of a run; returns how many.
