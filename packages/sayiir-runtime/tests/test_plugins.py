@@ -12,7 +12,7 @@ import pytest
 
 from sayiir_core.errors import PluginError
 from sayiir_runtime.memory import InMemoryBackend
-from sayiir_runtime.plugins import create_plugin_manager, open_backend
+from sayiir_runtime.plugins import create_plugin_manager, list_plugins, open_backend
 
 MARKED = "from sayiir_core.hookspecs import hookimpl\n"
 
@@ -85,6 +85,10 @@ def test_a_plugin_that_cannot_be_imported_is_named_and_breaks_no_other(install: 
         ("@hookimpl\ndef sayiir_backends():\n    return {'tape': 7}", "no scheme with a factory"),
         ("@hookimpl\ndef sayiir_codecs():\n    return {}", "not a list"),
         ("@hookimpl\ndef sayiir_codecs():\n    return [object()]", "has no name"),
+        (
+            "class C:\n    name = 'morse'\n@hookimpl\ndef sayiir_codecs():\n    return [C(), C()]",
+            "'morse' is offered twice",
+        ),
         ("@hookimpl\ndef sayiir_backends(url):\n    return {}", "Argument(s) {'url'}"),
         ("@hookimpl\ndef sayiir_cron():\n    return {}", "no hook 'sayiir_cron'"),
         ("VALUE = 7", "implements no hook"),
@@ -191,3 +195,40 @@ def test_a_memory_url_has_no_path_and_no_options(url: str) -> None:
     """Whoever writes one expects something that memory cannot give."""
     with pytest.raises(PluginError, match="has no path"):
         open_backend(url)
+
+
+def test_a_list_of_plugins_tells_origin_offer_and_error_of_each(install: Install) -> None:
+    """A contradiction is an error of both, and stops nothing."""
+    install("second", _backend("tape"))
+    install("broken", "import no_such_module_at_all")
+    found = install("first", _backend("tape"))
+
+    broken, first, second = list_plugins(found)
+
+    assert ("broken", "1.5", "broken_ep") == (broken.distribution, broken.version, broken.name)
+    assert "plugin_of_broken" == broken.module
+    assert ["ModuleNotFoundError"] == [type(error).__name__ for error in broken.errors]
+    assert ["tape"] == list(first.backends) == list(second.backends)
+    assert first.errors == second.errors
+    assert "'first_ep' of first 1.5" in str(first.errors[0])
+
+
+def test_an_entry_point_of_no_distribution_is_named_all_the_same(
+    install: Install, tmp_path: Path
+) -> None:
+    """As a test or a program may make one by hand."""
+    install("tape", _backend("tape"))
+
+    (plugin,) = list_plugins([EntryPoint("by_hand", "plugin_of_tape", "sayiir")])
+
+    assert (None, None, "'by_hand'") == (plugin.distribution, plugin.version, plugin.label)
+    assert ["tape"] == list(plugin.backends)
+
+
+def test_two_entry_points_for_one_module_are_one_plugin(install: Install) -> None:
+    """A distribution that was renamed and is still installed contradicts nothing."""
+    (known,) = install("tape", _backend("tape"))
+
+    plugins = list_plugins([known, EntryPoint("again", "plugin_of_tape", "sayiir")])
+
+    assert ["tape_ep"] == [plugin.name for plugin in plugins]

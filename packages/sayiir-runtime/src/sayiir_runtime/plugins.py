@@ -1,24 +1,21 @@
-"""Find plugins, keep broken ones apart, and open backends by URL.
+"""Find plugins, and open backends by URL.
 
-How this works: entry points are loaded one by one and hook implementations are called one by one,
-because a plugin that raises must not take the others with it. What went wrong is collected in
-``failures``. Only a contradiction between plugins that work, two for one name, is an error.
+What is broken is left out and told in ``failures``. Only a contradiction between plugins that work,
+two for one name, is an error: nobody could say which of them would win.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-import pluggy
-
-from sayiir_core import hookspecs
 from sayiir_core.errors import PluginError
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.codec import Codec, Wrapper
+from sayiir_core.ports.codec import Codec
+from sayiir_runtime.plugin_loader import Plugin, load_plugins
 
 T = TypeVar("T")
 
@@ -42,7 +39,7 @@ class PluginManager:
     """What the plugins of this environment add: backends by URL scheme, codecs by name."""
 
     backends: Mapping[str, Callable[[str], Backend]]
-    codecs: Mapping[str, Codec | Wrapper]
+    codecs: Mapping[str, Codec]
     failures: tuple[PluginFailure, ...]
 
     def open_backend(self, url: str) -> Backend:
@@ -79,14 +76,29 @@ def create_plugin_manager(found: Iterable[EntryPoint] | None = None) -> PluginMa
 
     Raises ``PluginError`` if two plugins claim one URL scheme or one codec name.
     """
-    loader = _Loader()
-    for entry_point in entry_points(group=hookspecs.PROJECT_NAME) if found is None else found:
-        loader.load(entry_point)
+    plugins = load_plugins(found)
+    for clash in _clashes(plugins):
+        raise clash.error
     return PluginManager(
-        backends=loader.collect("sayiir_backends", _read_backends, "the URL scheme"),
-        codecs=loader.collect("sayiir_codecs", _read_codecs, "the codec name"),
-        failures=tuple(loader.failures),
+        backends=MappingProxyType(_merged(plugin.backends for plugin in plugins)),
+        codecs=MappingProxyType(_merged(plugin.codecs for plugin in plugins)),
+        failures=tuple(
+            PluginFailure(plugin.label, error) for plugin in plugins for error in plugin.errors
+        ),
     )
+
+
+def list_plugins(found: Iterable[EntryPoint] | None = None) -> list[Plugin]:
+    """Return every plugin of this environment, or of the given entry points, with its errors.
+
+    Of two that claim one name, each has an error that names the other. Ordered by distribution
+    and name.
+    """
+    plugins = load_plugins(found)
+    for clash in _clashes(plugins):
+        for plugin in clash.claimants:
+            plugin.errors.append(clash.error)
+    return sorted(plugins, key=lambda plugin: (plugin.distribution or "", plugin.name))
 
 
 def open_backend(url: str) -> Backend:
@@ -97,81 +109,30 @@ def open_backend(url: str) -> Backend:
     return create_plugin_manager().open_backend(url)
 
 
-class _Loader:
-    """Everything that a stranger's code can spoil."""
-
-    def __init__(self) -> None:
-        self.failures: list[PluginFailure] = []
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT_NAME)
-        self._manager.add_hookspecs(hookspecs)
-
-    def load(self, entry_point: EntryPoint) -> None:
-        name = _name_of(entry_point)
-        try:
-            self._register(entry_point.load(), name)
-        except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything
-            self.failures.append(PluginFailure(name, error))
-
-    def _register(self, plugin: object, name: str) -> None:
-        if self._manager.is_registered(plugin):
-            return
-        self._manager.register(plugin, name)
-        callers = self._manager.get_hookcallers(plugin) or []
-        if not callers:
-            raise PluginError("it implements no hook; mark functions with hookimpl")
-        for caller in callers:
-            if not caller.has_spec():
-                error = PluginError(f"there is no hook {caller.name!r} in this release")
-                self.failures.append(PluginFailure(name, error))
-
-    def collect(
-        self, hook: str, read: Callable[[Any], Iterable[tuple[str, T]]], what: str
-    ) -> Mapping[str, T]:
-        owners: dict[str, str] = {}
-        things: dict[str, T] = {}
-        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        for implementation in caller.get_hookimpls():
-            plugin = implementation.plugin_name
-            try:
-                answer = list(read(implementation.function()))
-            except Exception as error:  # noqa: BLE001  # as above
-                self.failures.append(PluginFailure(plugin, error))
-                continue
-            for name, thing in answer:
-                if name in owners:
-                    raise PluginError(
-                        f"two plugins claim {what} {name!r}: {owners[name]} and {plugin}; "
-                        f"uninstall one"
-                    )
-                owners[name], things[name] = plugin, thing
-        return MappingProxyType(things)
+@dataclass(frozen=True, slots=True)
+class _Clash:
+    claimants: tuple[Plugin, Plugin]
+    error: PluginError
 
 
-def _read_backends(answer: Any) -> Iterator[tuple[str, Callable[[str], Backend]]]:
-    _expect(isinstance(answer, dict), f"sayiir_backends returned {answer!r}, not a dict")
-    for scheme, factory in answer.items():
-        fits = isinstance(scheme, str), callable(factory)
-        _expect(all(fits), f"sayiir_backends: {scheme!r}: {factory!r} is no scheme with a factory")
-        yield scheme, factory
+def _clashes(plugins: Iterable[Plugin]) -> Iterator[_Clash]:
+    owners: dict[tuple[str, str], Plugin] = {}
+    for plugin in plugins:
+        claims = [("the URL scheme", scheme) for scheme in plugin.backends]
+        claims += [("the codec name", name) for name in plugin.codecs]
+        for claim in claims:
+            first = owners.setdefault(claim, plugin)
+            if first is not plugin:
+                what, name = claim
+                error = PluginError(
+                    f"two plugins claim {what} {name!r}: {first.label} and {plugin.label}; "
+                    f"uninstall one"
+                )
+                yield _Clash((first, plugin), error)
 
 
-def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec | Wrapper]]:
-    _expect(isinstance(answer, list), f"sayiir_codecs returned {answer!r}, not a list")
-    for codec in answer:
-        _expect(isinstance(getattr(codec, "name", None), str), f"{codec!r} has no name")
-        yield codec.name, codec
-
-
-def _expect(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise TypeError(otherwise)
-
-
-def _name_of(entry_point: EntryPoint) -> str:
-    distribution = entry_point.dist
-    if distribution is None:
-        return repr(entry_point.name)
-    return f"{entry_point.name!r} of {distribution.name} {distribution.version}"
+def _merged(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    return {name: thing for part in parts for name, thing in part.items()}
 
 
 def _remedy(scheme: str) -> str:

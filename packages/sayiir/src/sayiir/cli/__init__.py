@@ -16,7 +16,7 @@ fail again"""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 called wrongly."""
-    from sayiir.cli import migrate, worker
+    from sayiir.cli import migrate, plugins, worker
 
     parser = argparse.ArgumentParser(
         prog="sayiir", description="Durable workflows for Python.", epilog=_EPILOG
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     worker.add(commands)
     migrate.add(commands)
+    plugins.add(commands)
     options = parser.parse_args(arguments)
     if "run" not in options:
         parser.print_help()

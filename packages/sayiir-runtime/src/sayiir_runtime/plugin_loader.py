@@ -1,0 +1,142 @@
+"""Load plugins one by one, and keep what is broken apart.
+
+How this works: entry points are loaded one by one and hook implementations are called one by one,
+because a plugin that raises must not take the others with it. Each plugin carries what it offers
+and what went wrong with it; whether plugins contradict each other is looked at by who uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+import pluggy
+
+from sayiir_core import hookspecs
+from sayiir_core.errors import PluginError
+from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.codec import Codec
+
+Factory = Callable[[str], Backend]
+
+
+@dataclass(slots=True, kw_only=True)
+class Plugin:
+    """One plugin that is installed: where it is from, what it offers, and what is wrong with it.
+
+    ``module`` is what its entry point names. ``distribution`` and ``version`` are None for an
+    entry point of no distribution. ``backends`` are factories by URL scheme, ``codecs`` are by
+    name; what went wrong offers nothing here.
+    """
+
+    name: str
+    module: str
+    distribution: str | None
+    version: str | None
+    backends: dict[str, Factory] = field(default_factory=dict[str, Factory])
+    codecs: dict[str, Codec] = field(default_factory=dict[str, Codec])
+    errors: list[Exception] = field(default_factory=list[Exception])
+
+    @property
+    def label(self) -> str:
+        """Return how texts name it."""
+        if self.distribution is None:
+            return repr(self.name)
+        return f"{self.name!r} of {self.distribution} {self.version}"
+
+
+def load_plugins(found: Iterable[EntryPoint] | None = None) -> list[Plugin]:
+    """Load the plugins of this environment, or of the given entry points, in their order.
+
+    A module that two entry points name is one plugin, that of the first.
+    """
+    loader = _Loader()
+    for entry_point in entry_points(group=hookspecs.PROJECT_NAME) if found is None else found:
+        loader.load(entry_point)
+    return loader.plugins
+
+
+class _Loader:
+    """Everything that a stranger's code can spoil."""
+
+    def __init__(self) -> None:
+        self.plugins: list[Plugin] = []
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT_NAME)
+        self._manager.add_hookspecs(hookspecs)
+
+    def load(self, entry_point: EntryPoint) -> None:
+        plugin = _plugin_of(entry_point)
+        try:
+            module = entry_point.load()
+            if self._manager.is_registered(module):
+                return
+            self._register(module, plugin)
+        except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything
+            plugin.errors.append(error)
+        else:
+            self._collect(plugin)
+        self.plugins.append(plugin)
+
+    def _register(self, module: object, plugin: Plugin) -> None:
+        self._manager.register(module, plugin.label)
+        callers = self._manager.get_hookcallers(module) or []
+        if not callers:
+            raise PluginError("it implements no hook; mark functions with hookimpl")
+        for caller in callers:
+            if not caller.has_spec():
+                text = f"there is no hook {caller.name!r} in this release"
+                plugin.errors.append(PluginError(text))
+
+    def _collect(self, plugin: Plugin) -> None:
+        hooks = self._manager.hook
+        readings: Final = (
+            (hooks.sayiir_backends, _read_backends, plugin.backends),
+            (hooks.sayiir_codecs, _read_codecs, plugin.codecs),
+        )
+        for caller, read, offered in readings:
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin_name != plugin.label:
+                    continue
+                try:
+                    _take_in(offered, read(implementation.function()))
+                except Exception as error:  # noqa: BLE001  # as above
+                    offered.clear()
+                    plugin.errors.append(error)
+
+
+def _plugin_of(entry_point: EntryPoint) -> Plugin:
+    distribution = entry_point.dist
+    return Plugin(
+        name=entry_point.name,
+        module=entry_point.value,
+        distribution=None if distribution is None else distribution.name,
+        version=None if distribution is None else distribution.version,
+    )
+
+
+def _read_backends(answer: Any) -> Iterator[tuple[str, Factory]]:
+    _expect(isinstance(answer, dict), f"sayiir_backends returned {answer!r}, not a dict")
+    for scheme, factory in answer.items():
+        fits = isinstance(scheme, str), callable(factory)
+        _expect(all(fits), f"sayiir_backends: {scheme!r}: {factory!r} is no scheme with a factory")
+        yield scheme, factory
+
+
+def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec]]:
+    _expect(isinstance(answer, list), f"sayiir_codecs returned {answer!r}, not a list")
+    for codec in answer:
+        _expect(isinstance(getattr(codec, "name", None), str), f"{codec!r} has no name")
+        yield codec.name, codec
+
+
+def _take_in(offered: dict[str, Any], answer: Iterable[tuple[str, Any]]) -> None:
+    for name, thing in answer:
+        _expect(name not in offered, f"{name!r} is offered twice")
+        offered[name] = thing
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise TypeError(otherwise)
