@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -14,12 +11,10 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.wheels import ROOT, builds, install, requirement, uv
+
 MEMBERS = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
 NAMES = [member.name for member in MEMBERS]
-
-# One worker builds the wheels for all tests that need them.
-builds = [pytest.mark.xdist_group("packaging"), pytest.mark.slow]
 
 _IMPORT = """
 import importlib, importlib.metadata, importlib.resources, sys
@@ -34,52 +29,6 @@ for point in importlib.metadata.distribution(name).entry_points:
 def _project(member: Path) -> dict[str, Any]:
     project: dict[str, Any] = tomllib.loads((member / "pyproject.toml").read_text())["project"]
     return project
-
-
-def _uv(*arguments: str) -> str:
-    program = (
-        os.environ.get("UV")
-        or shutil.which("uv")
-        or shutil.which("uv", path=ROOT / ".dev" / "uv" / "bin")
-    )
-    assert program is not None, "there is no uv: run the tests by 'python3 dev.py test'"
-    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    done = subprocess.run(
-        [program, *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Build every distribution once; map its name to its wheel."""
-    folder = tmp_path_factory.mktemp("wheels")
-    _uv("build", "--all-packages", "--out-dir", str(folder), "--quiet")
-    found = {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
-    assert set(NAMES) == set(found)
-    return found
-
-
-def _installed(folder: Path, wheel: Path, *, extra: str = "") -> Path:
-    """Install one wheel into an empty environment, its siblings from beside it."""
-    if not folder.exists():
-        _uv("venv", "--quiet", "--python", sys.executable, str(folder))
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    _uv(
-        "pip",
-        "install",
-        "--quiet",
-        f"--python={python}",
-        f"--find-links={wheel.parent}",
-        f"{wheel.name.split('-')[0].replace('_', '-')}{extra} @ {wheel.as_uri()}",
-    )
-    return python
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
@@ -134,7 +83,8 @@ def test_a_wheel_alone_is_enough_to_import_it(
     # The driver needs a C library; the extra brings one, so that the machine's own is no matter.
     extra = "[binary]" if name == "sayiir-postgres" else ""
 
-    python = _installed(tmp_path / "venv", wheels[name], extra=extra)
+    wanted = requirement(wheels[name], extra)
+    python = install(tmp_path / "venv", wanted, beside=wheels[name].parent)
 
     done = subprocess.run(
         [python, "-I", "-c", _IMPORT, name], capture_output=True, text=True, check=False
@@ -147,9 +97,9 @@ def test_installing_sayiir_brings_exactly_what_durable_work_needs(
     wheels: dict[str, Path], name: str, tmp_path: Path
 ) -> None:
     """Core, runtime and SQLite of ours; pluggy and orjson of others."""
-    python = _installed(tmp_path / "venv", wheels[name])
+    python = install(tmp_path / "venv", requirement(wheels[name]), beside=wheels[name].parent)
 
-    listed = _uv("pip", "list", f"--python={python}", "--format=freeze").split()
+    listed = uv("pip", "list", f"--python={python}", "--format=freeze").split()
 
     expected = {"sayiir", "sayiir-core", "sayiir-runtime", "sayiir-sqlite", "pluggy", "orjson"}
     assert expected == {line.partition("==")[0] for line in listed}
@@ -169,13 +119,14 @@ def test_an_extra_brings_its_library_alone_and_without_it_the_remedy_is_told(
     wheels: dict[str, Path], extra: str, brought: set[str], tmp_path: Path
 ) -> None:
     """Before it is installed, whoever asks for its codec learns its name; then it works."""
-    python = _installed(tmp_path / "venv", wheels["sayiir"])
+    wheel = wheels["sayiir"]
+    python = install(tmp_path / "venv", requirement(wheel), beside=wheel.parent)
     before = set(_uv("pip", "list", f"--python={python}", "--format=freeze").split())
     refused = subprocess.run(
         [python, "-I", "-c", _CODEC, extra], capture_output=True, text=True, check=False
     )
 
-    _installed(tmp_path / "venv", wheels["sayiir"], extra=f"[{extra}]")
+    install(tmp_path / "venv", requirement(wheel, f"[{extra}]"), beside=wheel.parent)
     after = set(_uv("pip", "list", f"--python={python}", "--format=freeze").split())
     used = subprocess.run(
         [python, "-I", "-c", _CODEC, extra], capture_output=True, text=True, check=False

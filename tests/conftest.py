@@ -1,0 +1,20 @@
+"""Give the tests that span packages the wheels of all distributions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.wheels import ROOT, uv
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Build every distribution once; map its name to its wheel."""
+    folder = tmp_path_factory.mktemp("wheels")
+    uv("build", "--all-packages", "--out-dir", str(folder), "--quiet")
+    found = {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
+    members = {path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")}
+    assert members == set(found)
+    return found
