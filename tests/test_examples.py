@@ -117,6 +117,25 @@ def test_an_example_type_checks_under_strict_rules(example: Path) -> None:
     assert 0 == done.returncode, done.stdout
 
 
+@pytest.mark.parametrize("name", ["custom_backend", "custom_codec"])
+def test_an_example_of_a_distribution_type_checks_under_strict_rules(name: str) -> None:
+    """Its tests too: what they subclass must fit."""
+    project = ROOT / "examples" / name
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "pyproject.toml"]
+    files = [str(path) for folder in ("src", "tests") for path in (project / folder).rglob("*.py")]
+
+    done = subprocess.run(
+        [*command, *sorted(files)],
+        cwd=ROOT,
+        env={"MYPYPATH": str(project / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == done.returncode, done.stdout
+
+
 def test_the_analyses_count_what_they_say(analysis: ModuleType) -> None:
     """Sizes, imports, docstrings and complexity of one small module."""
     sources = [analysis.Source("pack.mod", _SOURCE)]

@@ -1,0 +1,88 @@
+"""A stranger's backend, installed from its wheel beside ours, is as good as ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.plugins import environment
+from tests.plugins.environment import Environment
+from tests.wheels import ROOT, builds
+
+SCRIPTS = Path(__file__).parent / "plugins"
+PATIENCE = 60.0
+URL = "journal:///store.journal"
+
+_DISPENSABLE = {
+    "the store does not prove the death of a process",
+    "the store does not prove whether a process exists",
+}
+"""What the suite may leave out here: the key-value helper knows the dead by their leases alone."""
+
+pytestmark = builds
+
+
+@pytest.fixture(scope="module")
+def installed(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """Install the example with the test kit."""
+    return environment.make("custom_backend", tmp_path_factory.mktemp("backend"), wheels)
+
+
+def test_it_passes_the_whole_conformance_suite(installed: Environment, tmp_path: Path) -> None:
+    """Every test of every class passes, those of shared, durable and hinting stores too."""
+    outcomes, skipped = installed.outcomes(tmp_path)
+
+    assert {"passed", "skipped"} == set(outcomes)
+    assert _DISPENSABLE == skipped
+    assert outcomes["passed"] > 500
+
+
+def test_it_is_found_by_its_entry_point(installed: Environment, tmp_path: Path) -> None:
+    """``sayiir plugins`` names the distribution and the scheme."""
+    done = installed.run("-m", "sayiir", "plugins", cwd=tmp_path)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert (
+        "sayiir-journal 0.1.0: journal (sayiir_journal.plugin)\n  backends: journal://\n"
+        in done.stdout
+    )
+
+
+def test_an_order_is_taken_through_it_by_its_url(installed: Environment, tmp_path: Path) -> None:
+    """The workflow of an example, unchanged: fork, signal, join and route."""
+    printed = installed.printed(SCRIPTS / "orders.py", str(ROOT / "examples"), URL, cwd=tmp_path)
+
+    done = "59.80 EUR authorised, 2 × desk lamp reserved, parcel P-A-17 booked"
+    assert ["awaiting_signal", f"confirmed, approved by Grace: {done}"] == printed
+    assert (tmp_path / "store.journal").stat().st_size > 0
+
+
+def test_a_run_whose_process_was_killed_goes_on_in_another(
+    installed: Environment, tmp_path: Path
+) -> None:
+    """What was recorded is not run again, and what was in flight is."""
+    script = SCRIPTS / "killed.py"
+    calls = tmp_path / "calls"
+    child = installed.start(script, URL, "run", cwd=tmp_path)
+    try:
+        _wait_until(lambda: calls.exists() and "second" in calls.read_text())
+    finally:
+        child.kill()
+        child.wait()
+    (tmp_path / "go").touch()
+
+    printed = installed.printed(script, URL, "resume", cwd=tmp_path)
+
+    assert ["23"] == printed
+    run = [line.split()[0] for line in calls.read_text().splitlines()]
+    assert ["first", "second", "second", "third"] == run
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, "the second task never ran"
+        time.sleep(0.02)
