@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sayiir_core.errors import BackendError
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.clock import Clock
 from sayiir_journal import Journal, backend_on
@@ -17,6 +18,7 @@ from sayiir_pytest.conformance import (
     DefinitionConformance,
     EquivalenceConformance,
     InstanceConformance,
+    KeyValueStoreConformance,
     OwnershipConformance,
     RaceConformance,
     ResultConformance,
@@ -40,6 +42,18 @@ class OnJournal(Conformance):
         """Return a backend that tells the time by the clock of the test."""
         journal = Journal(location, synced=False, largest=self.payload_limit)
         return backend_on(journal, clock=clock)
+
+
+class TestStore(KeyValueStoreConformance):
+    largest = 1024
+
+    @pytest.fixture
+    def location(self, tmp_path: Path) -> Path:
+        return tmp_path / "store.journal"
+
+    def make_store(self, location: Path) -> Journal:
+        # Tidied at every other write, so that each test has several files behind it.
+        return Journal(location, synced=False, largest=self.largest, tidy_at=100)
 
 
 class TestBackend(OnJournal, BackendConformance): ...
@@ -81,3 +95,67 @@ class TestRaces(OnJournal, RaceConformance): ...
 class TestWakeup(OnJournal, WakeupConformance):
     # Twice the longest time between two looks at the file, and some for a busy machine.
     hint_quiet = timedelta(seconds=0.15)
+
+
+class TestFile:
+    """What the file of a journal survives."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        path = tmp_path / "store.journal"
+        journal = Journal(path)
+        for key in ("first", "second"):
+            journal.put(key, key.encode())
+        journal.close()
+        return path
+
+    def test_a_record_that_a_crash_cut_short_never_was(self, path: Path) -> None:
+        """Whatever the moment, the next writer goes on from what was acknowledged."""
+        whole = path.read_bytes()
+        size = len(whole) - whole.index(b"second") + 24
+        for cut in range(1, size):
+            path.write_bytes(whole[:-cut])
+            journal = Journal(path, synced=False)
+
+            assert [("first", b"first")] == journal.scan("", after=None, limit=9)
+            assert journal.put_if("second", b"again", None)
+            journal.close()
+            rows = Journal(path).scan("", after=None, limit=9)
+            assert [("first", b"first"), ("second", b"again")] == rows
+
+    def test_damage_before_the_end_is_told_and_nothing_is_written(self, path: Path) -> None:
+        """Acknowledged records stand behind it, so nobody may write there."""
+        whole = path.read_bytes()
+        end = whole.index(b"second") - 24
+        for place in range(end):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1
+            path.write_bytes(damaged)
+
+            with pytest.raises(BackendError, match=r"store\.journal is (damaged|no journal)"):
+                Journal(path).put("third", b"")
+            assert bytes(damaged) == path.read_bytes()
+
+    def test_a_file_that_is_mostly_outdated_is_written_anew(self, path: Path) -> None:
+        """It stays short, keeps what counts, and gives no version twice."""
+        journal = Journal(path, synced=False, tidy_at=1000)
+        versions: set[object] = set()
+        for _ in range(200):
+            journal.put("first", bytes(100))
+            found = journal.get("first")
+            assert found is not None
+            versions.add(found.version)
+            journal.delete("first")
+
+        assert 200 == len(versions)
+        assert path.stat().st_size < 2000
+        assert [("second", b"second")] == Journal(path).scan("", after=None, limit=9)
+
+    def test_a_folder_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        """At ``open``, and not as something that may help when it is tried again."""
+        journal = Journal(tmp_path / "nowhere" / "store.journal")
+
+        with pytest.raises(BackendError, match=r"nowhere/store\.journal: No such file") as caught:
+            journal.open()
+
+        assert not caught.value.transient

@@ -145,6 +145,16 @@ NAMED_BY = {
         "test_a_signal_expires_strictly_by_the_instant_of_its_arrival"
     ),
     "signals::TestNumbersAnew": "test_the_numbering_of_an_inbox_goes_on",
+    "keyvalue::TestTakesTheValueForItsVersion": "test_a_version_never_comes_back",
+    "keyvalue::TestComparesBeforeItLocks": (
+        "test_of_conditional_writes_at_once_exactly_one_is_written"
+    ),
+    "keyvalue::TestSortsByUtf16": "test_a_scan_goes_by_the_bytes_of_the_keys",
+    "keyvalue::TestBeginsAtTheKeyItself": (
+        "test_a_scan_begins_behind_any_key_and_ends_at_its_limit"
+    ),
+    "keyvalue::TestTakesEmptyForAbsent": "test_a_value_is_read_as_it_was_written",
+    "keyvalue::TestWritesBeforeItRefuses": "test_a_value_that_is_too_long_is_refused",
     "signals::TestExpiresTheConsumed": "test_a_consumed_signal_never_expires",
 }
 """Each broken store with the test that must find its bug."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sayiir_core.keyvalue import HINTING, KeyValueBackend, Origin
+from sayiir_core.keyvalue import HINTING, KeyValueBackend, KeyValueStore, Origin
 from sayiir_core.ports.backend import Backend, Capabilities
 from sayiir_core.ports.clock import Clock
 from sayiir_pytest.conformance import (
@@ -22,6 +22,7 @@ from sayiir_pytest.conformance import (
     DefinitionConformance,
     EquivalenceConformance,
     InstanceConformance,
+    KeyValueStoreConformance,
     OwnershipConformance,
     RaceConformance,
     ResultConformance,
@@ -96,6 +97,22 @@ class KeyValue:
             origin=lambda: Origin(socket.gethostname(), os.getpid()),
             wakeup=location,
         )
+
+
+class TestStore(KeyValueStoreConformance):
+    """Keep bytes by key."""
+
+    largest = 1024
+
+    @pytest.fixture
+    def location(self) -> DictKeyValueStore:
+        """Return an empty dictionary."""
+        return DictKeyValueStore(largest=self.largest)
+
+    def make_store(self, location: Any) -> KeyValueStore:
+        """Return the dictionary itself."""
+        store: KeyValueStore = location
+        return store
 
 
 class TestInstances(KeyValue, InstanceConformance):

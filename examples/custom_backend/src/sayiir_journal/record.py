@@ -1,7 +1,8 @@
 """The records of a journal, and what one process knows of them.
 
 A record is a head, a key and a value. Head and body have a checksum each, so that a record which
-the end of the file cuts short is told from damage before the end.
+the end of the file cuts short is told from damage before the end. (A last record whose body does
+not fit its checksum counts as cut short: a disk may write the end of a file first.)
 """
 
 from __future__ import annotations

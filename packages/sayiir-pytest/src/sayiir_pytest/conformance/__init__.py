@@ -25,6 +25,9 @@ A store that has a place also overrides the fixture ``location``, which may use 
 the store or looks at it as a second process would. Each test has a location of its own, but tests
 with generated examples put all of them into one store, under fresh names.
 
+Whoever makes the backend by ``KeyValueBackend`` tests the store beneath it as well, by
+``KeyValueStoreConformance``.
+
 What a backend declares in its ``capabilities`` selects further tests (``durable``: what was
 acknowledged is there after reopening; ``shared``: two backends on one place). The class
 attributes of ``Conformance`` select and tune the rest. A skip says why.
@@ -48,6 +51,7 @@ from sayiir_pytest.conformance.control import ControlConformance  # noqa: E402
 from sayiir_pytest.conformance.definitions import DefinitionConformance  # noqa: E402
 from sayiir_pytest.conformance.equivalence import EquivalenceConformance  # noqa: E402
 from sayiir_pytest.conformance.instances import InstanceConformance  # noqa: E402
+from sayiir_pytest.conformance.keyvalue import KeyValueStoreConformance  # noqa: E402
 from sayiir_pytest.conformance.ownership import OwnershipConformance  # noqa: E402
 from sayiir_pytest.conformance.races import RaceConformance  # noqa: E402
 from sayiir_pytest.conformance.results import ResultConformance  # noqa: E402
@@ -65,6 +69,7 @@ __all__ = [
     "DefinitionConformance",
     "EquivalenceConformance",
     "InstanceConformance",
+    "KeyValueStoreConformance",
     "OwnershipConformance",
     "RaceConformance",
     "ResultConformance",
