@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,9 +69,9 @@ def test_a_run_whose_process_was_killed_goes_on_in_another(
     """What was recorded is not run again, and what was in flight is."""
     script = SCRIPTS / "killed.py"
     calls = tmp_path / "calls"
-    child = installed.start(script, URL, "run", cwd=tmp_path)
+    child = installed.start(str(script), URL, "run", cwd=tmp_path)
     try:
-        _wait_until(lambda: calls.exists() and "second" in calls.read_text())
+        _wait_until(lambda: "second" in _read(calls))
     finally:
         child.kill()
         child.wait()
@@ -81,8 +84,56 @@ def test_a_run_whose_process_was_killed_goes_on_in_another(
     assert ["first", "second", "second", "third"] == run
 
 
+def test_workers_share_it_and_go_on_when_one_is_killed(
+    installed: Environment, tmp_path: Path
+) -> None:
+    """Every run is completed, and only what the dead one was doing is done twice."""
+    shutil.copy(SCRIPTS / "shared_flow.py", tmp_path)
+    command = ["-m", "sayiir", "worker", "shared_flow:workflow", f"--database={URL}"]
+    options = ["--claim-ttl=2s", "--concurrency=2"]
+    log = (tmp_path / "log").open("a")
+    with log, ExitStack() as stack:
+        first, second = (
+            stack.enter_context(
+                _ending(installed.start(*command, *options, cwd=tmp_path, stderr=log))
+            )
+            for _ in range(2)
+        )
+        client = stack.enter_context(
+            _ending(installed.start("shared_flow.py", URL, cwd=tmp_path, stdout=subprocess.PIPE))
+        )
+        _wait_until(lambda: _read(tmp_path / "calls").count(f"{first.pid} ") > 5)
+        first.kill()
+
+        printed, _ = client.communicate(timeout=PATIENCE)
+        second.terminate()
+
+        assert 0 == second.wait(PATIENCE), _read(tmp_path / "log")
+    assert str([(number + 1) * 10 + 3 for number in range(40)]) == printed.strip()
+    callers: dict[str, list[int]] = {}
+    for line in _read(tmp_path / "calls").splitlines():
+        pid, call = line.split(maxsplit=1)
+        callers.setdefault(call, []).append(int(pid))
+    assert 3 * 40 == len(callers)
+    again = [pids for pids in callers.values() if len(pids) > 1]
+    assert [] == [pids for pids in again if pids[:-1] != [first.pid]]
+
+
+@contextmanager
+def _ending(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
 def _wait_until(holds: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < until, "the second task never ran"
+        assert time.monotonic() < until, "what a process should have done is not done"
         time.sleep(0.02)

@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from tests.wheels import ROOT, build, install, requirement
@@ -37,9 +38,10 @@ class Environment:
         assert (0, "") == (done.returncode, done.stderr)
         return done.stdout.splitlines()
 
-    def start(self, script: Path, *arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
-        """Start a script whose end is the caller's."""
-        return subprocess.Popen([self.python, str(script), *arguments], cwd=cwd, env=_clean())
+    def start(self, *arguments: str, cwd: Path, **options: Any) -> subprocess.Popen[str]:
+        """Start its Python as a process whose end is the caller's."""
+        command = [self.python, *arguments]
+        return subprocess.Popen(command, cwd=cwd, env=_clean(), text=True, **options)
 
     def outcomes(self, folder: Path) -> tuple[Counter[str], set[str]]:
         """Run the example's own tests on a copy: how many passed and so on, and why any skipped.
