@@ -1,4 +1,4 @@
-"""What the helper does with a store that wants to be connected."""
+"""What the helper does with what surrounds a store: connections, and processes that are gone."""
 
 from __future__ import annotations
 
@@ -17,20 +17,26 @@ from sayiir_pytest.keyvalue import DictKeyValueStore, FlakyKeyValueStore
 
 
 def _backend(
-    store: KeyValueStore, *, connect: Callable[[], object], disconnect: Callable[[], object]
+    store: KeyValueStore,
+    *,
+    connect: Callable[[], object] = lambda: None,
+    disconnect: Callable[[], object] = lambda: None,
+    is_gone: Callable[[Origin], bool | None] = lambda _: None,
+    pid: int = 1,
 ) -> KeyValueBackend:
     return KeyValueBackend(
         store,
         clock=VirtualClock(),
         capabilities=Capabilities(durable=True, shared=False, never_blocks=True),
-        origin=lambda: Origin("host", 1),
+        origin=lambda: Origin("host", pid, f"began {pid}"),
+        is_gone=is_gone,
         connect=connect,
         disconnect=disconnect,
     )
 
 
-def _register(backend: KeyValueBackend) -> SessionId:
-    new = NewSession(session_id=SessionId("it"), worker_id="w", ttl=timedelta(seconds=30))
+def _register(backend: KeyValueBackend, name: str = "it") -> SessionId:
+    new = NewSession(session_id=SessionId(name), worker_id="w", ttl=timedelta(seconds=30))
     backend.sessions.register(new)
     return new.session_id
 
@@ -57,7 +63,7 @@ def test_a_store_that_cannot_be_reached_any_more_is_disconnected_all_the_same() 
     """The error is raised, and nothing stays open."""
     store = FlakyKeyValueStore(DictKeyValueStore())
     told: list[str] = []
-    backend = _backend(store, connect=lambda: None, disconnect=lambda: told.append("disconnect"))
+    backend = _backend(store, disconnect=lambda: told.append("disconnect"))
     _register(backend)
     store.lose_answer_at(1)
 
@@ -65,3 +71,46 @@ def test_a_store_that_cannot_be_reached_any_more_is_disconnected_all_the_same() 
         backend.close()
 
     assert ["disconnect"] == told
+
+
+def test_a_session_whose_process_is_proved_gone_is_reaped_at_once() -> None:
+    """By a newcomer, long before its lease runs out; others whose fate is unknown are left."""
+    store = DictKeyValueStore()
+    fates: dict[Origin, bool | None] = {Origin("host", 1, "began 1"): True}
+    dead = _register(_backend(store, pid=1), "dead")
+    unknown = _register(_backend(store, pid=2), "unknown")
+    backend = _backend(store, is_gone=fates.get, pid=3)
+
+    reaped = backend.sessions.reap(_register(backend, "newcomer"))
+
+    assert [dead] == reaped
+    assert not backend.sessions.renew(dead)
+    assert backend.sessions.renew(unknown)
+
+
+def test_a_session_says_whether_its_process_is_proved_alive() -> None:
+    """Only where that is known, and not of one that has ended."""
+    store = DictKeyValueStore()
+    fates: dict[Origin, bool | None] = {Origin("host", 1, "began 1"): False}
+    backend = _backend(store, is_gone=fates.get)
+    alive, unknown = _register(backend), _register(_backend(store, pid=2), "unknown")
+
+    def proved(session: SessionId) -> bool | None:
+        view = backend.sessions.view(session)
+        return None if view is None else view.proved_alive
+
+    assert (True, False) == (proved(alive), proved(unknown))
+    backend.sessions.end(alive)
+    assert proved(alive) is False
+
+
+def test_who_has_ended_reaps_nobody() -> None:
+    """Its own work may be somebody else's by now."""
+    store = DictKeyValueStore()
+    backend = _backend(store, is_gone=lambda _: True)
+    _register(_backend(store, pid=2), "dead")
+    caller = _register(backend)
+    backend.sessions.end(caller)
+
+    assert [] == backend.sessions.reap(caller)
+    assert [] == backend.sessions.reap(SessionId("nobody"))

@@ -3,12 +3,9 @@
 import os
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 
-from sayiir import Flow, open_backend
-from sayiir_runtime.runner.checkpointing import CheckpointingRunner
-from sayiir_runtime.runner.lease import SessionKeeper
+from sayiir import Flow, open_backend, resume_workflow, run_durable_workflow
 
 URL, ACT = sys.argv[1:]
 
@@ -36,12 +33,7 @@ def third(number: int) -> int:
 
 
 workflow = Flow[int, int]("killed").then(first).then(second).then(third).build()
-backend = open_backend(URL)
-ttl = timedelta(seconds=2)
-runner = CheckpointingRunner(
-    backend, keeper=SessionKeeper(backend, ttl=ttl, heartbeat=timedelta(seconds=0.5))
-)
 if ACT == "run":
-    runner.run(workflow, "it", 1)
+    run_durable_workflow(workflow, "it", 1, open_backend(URL))
 else:
-    print(runner.resume(workflow, "it").output)  # noqa: T201 - a program of a user
+    print(resume_workflow(workflow, "it", open_backend(URL)).output)  # noqa: T201 - a program of a user

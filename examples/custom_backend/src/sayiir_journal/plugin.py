@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +10,11 @@ from urllib.parse import unquote
 
 from sayiir_core.errors import PluginError
 from sayiir_core.hookspecs import hookimpl
-from sayiir_core.keyvalue import KeyValueBackend, Origin
+from sayiir_core.keyvalue import KeyValueBackend
 from sayiir_core.ports.backend import Backend, Capabilities
 from sayiir_core.ports.clock import Clock
 from sayiir_journal.journal import Journal
+from sayiir_journal.process import is_gone, this_process
 from sayiir_journal.watch import FileWatch
 
 
@@ -41,8 +40,8 @@ def backend_on(journal: Journal, *, clock: Clock | None = None) -> Backend:
         journal,
         clock=clock or HostClock(),
         capabilities=Capabilities(durable=True, shared=True, never_blocks=False),
-        # Asked at each use: a forked child is another process.
-        origin=lambda: Origin(socket.gethostname(), os.getpid()),
+        origin=this_process,
+        is_gone=is_gone,
         connect=journal.open,
         disconnect=journal.close,
         wakeup=FileWatch(journal.path),

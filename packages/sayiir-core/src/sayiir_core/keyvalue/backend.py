@@ -36,16 +36,21 @@ def _nothing() -> None:
     pass
 
 
+def _unknown(_: Origin) -> bool | None:
+    return None
+
+
 class KeyValueBackend:
     """All ports over one key-value store.
 
     ``clock`` is the store's clock; processes that share the store need one that agrees.
     ``capabilities`` are those of the store. ``origin`` names the calling process; it is asked
-    at each use, so that a forked child is told from its parent. ``connect`` is what ``open`` calls:
-    it reports a store that cannot be used, and is not needed before the first operation;
-    ``disconnect`` is what ``close`` calls last. ``wakeup`` is for a store that can tell of writes:
-    whatever deserves a hint writes a key that starts with ``HINTING``. A wide fork or a deep inbox
-    makes the instance's document large, and every change writes it whole.
+    at each use, so that a forked child is told from its parent. ``is_gone`` tells what became of
+    such a process, None where that cannot be known: then its lease decides. ``connect`` is what
+    ``open`` calls: it reports a store that cannot be used, and is not needed before the first
+    operation; ``disconnect`` is what ``close`` calls last. ``wakeup`` is for a store that can tell
+    of writes: whatever deserves a hint writes a key that starts with ``HINTING``. A wide fork or a
+    deep inbox makes the instance's document large, and every change writes it whole.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class KeyValueBackend:
         clock: Clock,
         capabilities: Capabilities,
         origin: Callable[[], Origin],
+        is_gone: Callable[[Origin], bool | None] = _unknown,
         aging_interval: timedelta = DEFAULT_AGING_INTERVAL,
         connect: Callable[[], object] = _nothing,
         disconnect: Callable[[], object] = _nothing,
@@ -72,8 +78,8 @@ class KeyValueBackend:
         self.definitions = KeyValueDefinitions(store)
         self.checkpoints = KeyValueCheckpoints(documents, records, clock)
         self.claims = KeyValueClaims(documents, records, clock, aging_interval)
-        self.ownership = KeyValueOwnership(documents, self.claims, clock)
-        self.sessions = KeyValueSessions(documents, clock, origin)
+        self.sessions = KeyValueSessions(documents, clock, origin, is_gone)
+        self.ownership = KeyValueOwnership(documents, self.claims, self.sessions, clock)
         self.signals = KeyValueSignals(documents, clock)
         self.control = KeyValueControl(documents, clock)
         self.results = KeyValueResults(store, records)

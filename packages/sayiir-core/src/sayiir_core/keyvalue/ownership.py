@@ -9,7 +9,8 @@ from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.keyvalue.change import Decision, Documents, head_of
 from sayiir_core.keyvalue.claims import KeyValueClaims
 from sayiir_core.keyvalue.document import InstanceDocument
-from sayiir_core.keyvalue.session import find_session, require_live
+from sayiir_core.keyvalue.session import require_live
+from sayiir_core.keyvalue.sessions import KeyValueSessions
 from sayiir_core.ports.clock import Clock
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.snapshot import control
@@ -21,11 +22,18 @@ from sayiir_core.snapshot.motion import grant
 class KeyValueOwnership:
     """The ownership port over documents."""
 
-    __slots__ = ("_claims", "_clock", "_documents")
+    __slots__ = ("_claims", "_clock", "_documents", "_sessions")
 
-    def __init__(self, documents: Documents, claims: KeyValueClaims, clock: Clock) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        claims: KeyValueClaims,
+        sessions: KeyValueSessions,
+        clock: Clock,
+    ) -> None:
         self._documents = documents
         self._claims = claims
+        self._sessions = sessions
         self._clock = clock
 
     def own(self, session: SessionId, instance_id: InstanceId) -> Owned | Busy:
@@ -35,10 +43,10 @@ class KeyValueOwnership:
         )
         if holder is None:
             return Owned(head)
-        found = find_session(self._documents.store, holder)
-        if found is None:
+        view = self._sessions.view(holder)
+        if view is None:
             raise SessionEndedError(holder)
-        return Busy(head, found.view())
+        return Busy(head, view)
 
     def _decide(
         self, session: SessionId, instance_id: InstanceId, document: InstanceDocument

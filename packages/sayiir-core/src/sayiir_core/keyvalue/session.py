@@ -26,10 +26,15 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The process that a session belongs to."""
+    """The process that a session belongs to.
+
+    ``mark`` tells it from an earlier or later process with this number, for whoever can compare
+    the two: its start time, for instance, and what names the run of the kernel.
+    """
 
     host: str
     pid: int
+    mark: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,8 +43,7 @@ class SessionDocument:
 
     session_id: SessionId
     worker_id: str
-    host: str
-    pid: int
+    origin: Origin
     ttl: timedelta
     lanes: tuple[Lane, ...]
     renewed_at: datetime
@@ -55,16 +59,17 @@ class SessionDocument:
         """Tell whether it lives and has renewed without a gap for one full ttl."""
         return self.alive and not self.expired(now) and now - self.steady_since >= self.ttl
 
-    def view(self) -> SessionView:
+    def view(self, *, proved_alive: bool) -> SessionView:
         """Return what others see of it."""
         return SessionView(
             session_id=self.session_id,
             worker_id=self.worker_id,
-            host=self.host,
-            pid=self.pid,
+            host=self.origin.host,
+            pid=self.origin.pid,
             ttl=self.ttl,
             renewed_at=self.renewed_at,
             alive=self.alive,
+            proved_alive=self.alive and proved_alive,
             lanes=self.lanes,
         )
 
@@ -76,8 +81,9 @@ def encode_session(session: SessionDocument) -> bytes:
         "version": VERSION,
         "session_id": session.session_id,
         "worker_id": session.worker_id,
-        "host": session.host,
-        "pid": session.pid,
+        "host": session.origin.host,
+        "pid": session.origin.pid,
+        "mark": session.origin.mark,
         "ttl_us": session.ttl // timedelta(microseconds=1),
         "lanes": [
             {"workflow_id": workflow_id, "structure_hash": structure_hash, "group": group}
@@ -98,8 +104,7 @@ def decode_session(text: bytes) -> SessionDocument:
     return SessionDocument(
         session_id=SessionId(fields.text("session_id")),
         worker_id=fields.text("worker_id"),
-        host=fields.text("host"),
-        pid=fields.number("pid"),
+        origin=Origin(fields.text("host"), fields.number("pid"), fields.text("mark")),
         ttl=fields.length("ttl_us"),
         lanes=tuple(_lane(item) for item in fields.records("lanes")),
         renewed_at=read_instant(fields, "renewed_at"),

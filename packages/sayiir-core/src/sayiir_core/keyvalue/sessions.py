@@ -28,14 +28,24 @@ from sayiir_core.snapshot.head import Cursor, Head
 
 
 class KeyValueSessions:
-    """The session port over documents; only an expired lease tells that one is dead."""
+    """The session port over documents.
 
-    __slots__ = ("_clock", "_documents", "_origin", "_registered")
+    An expired lease tells that a session is dead, and so does ``is_gone`` of its process.
+    """
 
-    def __init__(self, documents: Documents, clock: Clock, origin: Callable[[], Origin]) -> None:
+    __slots__ = ("_clock", "_documents", "_is_gone", "_origin", "_registered")
+
+    def __init__(
+        self,
+        documents: Documents,
+        clock: Clock,
+        origin: Callable[[], Origin],
+        is_gone: Callable[[Origin], bool | None],
+    ) -> None:
         self._documents = documents
         self._clock = clock
         self._origin = origin
+        self._is_gone = is_gone
         self._registered: dict[SessionId, Origin] = {}
 
     def register(self, session: NewSession) -> None:
@@ -44,8 +54,7 @@ class KeyValueSessions:
         document = SessionDocument(
             session_id=session.session_id,
             worker_id=session.worker_id,
-            host=origin.host,
-            pid=origin.pid,
+            origin=origin,
             ttl=session.ttl,
             lanes=session.lanes,
             renewed_at=now,
@@ -86,22 +95,22 @@ class KeyValueSessions:
         release_held(self._documents, session_id, is_unlisted)
 
     def reap(self, session_id: SessionId) -> list[SessionId]:
-        """End expired sessions if the caller is steady, and complete ends that were interrupted."""
+        """End who is proved gone, and expired ones if the caller is steady; complete other ends."""
         store = self._documents.store
         now = self._clock.now()
         caller = find_session(store, session_id)
-        if caller is None or not caller.may_reap(now):
+        if caller is None or not caller.alive:
             return []
         dead: list[SessionId] = []
         for _, value in scan_all(store, key.SESSIONS):
             session = decode_session(value)
-            if session.alive and session.session_id != session_id:
-                die = partial(_die, now)
-                if not change_session(store, session.session_id, die):
+            if session.alive:
+                gone = self._is_gone(session.origin) is True
+                if session.session_id == session_id or not (gone or caller.may_reap(now)):
+                    continue
+                if not change_session(store, session.session_id, partial(_die, now, gone)):
                     continue
                 dead.append(session.session_id)
-            elif session.alive:
-                continue
             self._bury(session.session_id)
         return dead
 
@@ -121,12 +130,15 @@ class KeyValueSessions:
     def view(self, session_id: SessionId) -> SessionView | None:
         """Return what is known of a session."""
         found = find_session(self._documents.store, session_id)
-        return None if found is None else found.view()
+        return None if found is None else self._view(found)
 
     def live(self) -> list[SessionView]:
         """Return the sessions that have not ended."""
-        views = [session.view() for session in live_sessions(self._documents.store)]
+        views = [self._view(session) for session in live_sessions(self._documents.store)]
         return sorted(views, key=lambda view: (view.worker_id, view.session_id))
+
+    def _view(self, session: SessionDocument) -> SessionView:
+        return session.view(proved_alive=session.alive and self._is_gone(session.origin) is False)
 
     def _bury(self, session_id: SessionId) -> None:
         store = self._documents.store
@@ -140,8 +152,8 @@ class KeyValueSessions:
         store.delete(place)
 
 
-def _die(now: datetime, session: SessionDocument) -> bool:
-    if not session.expired(now):
+def _die(now: datetime, gone: bool, session: SessionDocument) -> bool:
+    if not gone and not session.expired(now):
         return False
     session.alive, session.died = False, True
     return True
