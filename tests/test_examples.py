@@ -121,7 +121,8 @@ def test_an_example_type_checks_under_strict_rules(example: Path) -> None:
 def test_an_example_of_a_distribution_type_checks_under_strict_rules(name: str) -> None:
     """Its tests too: what they subclass must fit."""
     project = ROOT / "examples" / name
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "pyproject.toml"]
+    settings = ["--config-file", "pyproject.toml", "--cache-dir", _CACHE]
+    command = [sys.executable, "-m", "mypy", "--strict", *settings]
     files = [str(path) for folder in ("src", "tests") for path in (project / folder).rglob("*.py")]
 
     done = subprocess.run(

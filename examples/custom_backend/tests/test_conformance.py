@@ -28,13 +28,15 @@ from sayiir_pytest.conformance import (
     WakeupConformance,
 )
 
+LARGEST = 4 * 1024 * 1024
+
 
 class OnJournal(Conformance):
     """How a backend is made, on a file of its own per test."""
 
     # Where the system tells when a process began; elsewhere leases alone tell who is dead.
     proves_death = sys.platform == "linux"
-    payload_limit = 4 * 1024 * 1024
+    payload_limit = LARGEST
 
     @pytest.fixture
     def location(self, tmp_path: Path) -> Path:
@@ -43,12 +45,12 @@ class OnJournal(Conformance):
 
     def make_backend(self, clock: Clock, location: Path) -> Backend:
         """Return a backend that tells the time by the clock of the test."""
-        journal = Journal(location, synced=False, largest=self.payload_limit)
+        journal = Journal(location, synced=False, largest=LARGEST)
         return backend_on(journal, clock=clock)
 
 
 class TestStore(KeyValueStoreConformance):
-    largest = 1024
+    largest = LARGEST
 
     @pytest.fixture
     def location(self, tmp_path: Path) -> Path:
@@ -56,7 +58,7 @@ class TestStore(KeyValueStoreConformance):
 
     def make_store(self, location: Path) -> Journal:
         # Tidied at every other write, so that each test has several files behind it.
-        return Journal(location, synced=False, largest=self.largest, tidy_at=100)
+        return Journal(location, synced=False, largest=LARGEST, tidy_at=100)
 
 
 class TestBackend(OnJournal, BackendConformance): ...

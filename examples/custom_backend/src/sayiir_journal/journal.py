@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -93,7 +93,7 @@ class Journal:
                 view.close()
 
     @contextmanager
-    def _turn(self, kind: int) -> Iterator[View]:
+    def _turn(self, kind: int) -> Generator[View, None, None]:
         # By process: in a forked child, a thread that is not there may hold the parent's mutex.
         view = self._views.get(os.getpid()) or self._views.setdefault(os.getpid(), View())
         try:
