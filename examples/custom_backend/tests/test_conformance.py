@@ -1,5 +1,6 @@
 """A journal does what every backend must do."""
 
+import resource
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -155,6 +156,24 @@ class TestFile:
         assert 200 == len(versions)
         assert path.stat().st_size < 2000
         assert [("second", b"second")] == Journal(path).scan("", after=None, limit=9)
+
+    def test_a_write_that_finds_no_room_is_undone(self, path: Path) -> None:
+        """Say so without asking for a repetition, and go on when there is room again."""
+        journal = Journal(path, synced=False)
+        before = journal.scan("", after=None, limit=9)
+        size = path.stat().st_size
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, hard))
+        try:
+            with pytest.raises(BackendError, match="free space") as caught:
+                journal.put("third", bytes(1000))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        assert not caught.value.transient
+        assert (size, before) == (path.stat().st_size, journal.scan("", after=None, limit=9))
+        journal.put("third", b"3")
+        assert [*before, ("third", b"3")] == Journal(path).scan("", after=None, limit=9)
 
     def test_a_folder_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         """At ``open``, and not as something that may help when it is tried again."""

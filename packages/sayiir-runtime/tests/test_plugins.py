@@ -92,6 +92,8 @@ def test_a_plugin_that_cannot_be_imported_is_named_and_breaks_no_other(install: 
         ("@hookimpl\ndef sayiir_backends(url):\n    return {}", "Argument(s) {'url'}"),
         ("@hookimpl\ndef sayiir_cron():\n    return {}", "no hook 'sayiir_cron'"),
         ("VALUE = 7", "implements no hook"),
+        ("raise SystemExit('no main')", "wants to end the process by SystemExit('no main')"),
+        ("@hookimpl\ndef sayiir_codecs():\n    raise SystemExit(3)", "by SystemExit(3)"),
     ],
 )
 def test_a_plugin_that_breaks_its_word_is_left_out(
@@ -232,3 +234,20 @@ def test_two_entry_points_for_one_module_are_one_plugin(install: Install) -> Non
     plugins = list_plugins([known, EntryPoint("again", "plugin_of_tape", "sayiir")])
 
     assert ["tape_ep"] == [plugin.name for plugin in plugins]
+
+
+def test_a_distribution_that_is_half_removed_is_told_and_breaks_no_other(
+    install: Install, tmp_path: Path
+) -> None:
+    """Only its entry points are left: neither its name nor its module."""
+    install("removed", "")
+    found = install("tape", _backend("tape"))
+    (tmp_path / "removed-1.5.dist-info" / "METADATA").unlink()
+    (tmp_path / "plugin_of_removed.py").unlink()
+
+    plugins = create_plugin_manager(found)
+
+    assert ["tape"] == list(plugins.backends)
+    assert ["plugin 'removed_ep': ModuleNotFoundError: No module named 'plugin_of_removed'"] == [
+        str(failure) for failure in plugins.failures
+    ]

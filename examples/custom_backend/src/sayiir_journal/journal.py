@@ -87,7 +87,7 @@ class Journal:
 
     def close(self) -> None:
         """Close what this process has opened; the next call opens it again."""
-        view = self._views.pop(os.getpid(), None)
+        view = self._views.get(os.getpid())
         if view is not None:
             with view.mutex:
                 view.close()

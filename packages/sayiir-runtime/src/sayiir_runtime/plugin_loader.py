@@ -7,7 +7,8 @@ and what went wrong with it; whether plugins contradict each other is looked at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
@@ -27,14 +28,14 @@ class Plugin:
     """One plugin that is installed: where it is from, what it offers, and what is wrong with it.
 
     ``module`` is what its entry point names. ``distribution`` and ``version`` are None for an
-    entry point of no distribution. ``backends`` are factories by URL scheme, ``codecs`` are by
+    entry point of no distribution, or of one that is half removed. ``backends`` are factories by URL scheme, ``codecs`` are by
     name; what went wrong offers nothing here.
     """
 
     name: str
     module: str
-    distribution: str | None
-    version: str | None
+    distribution: str | None = None
+    version: str | None = None
     backends: dict[str, Factory] = field(default_factory=dict[str, Factory])
     codecs: dict[str, Codec] = field(default_factory=dict[str, Codec])
     errors: list[Exception] = field(default_factory=list[Exception])
@@ -67,15 +68,15 @@ class _Loader:
         self._manager.add_hookspecs(hookspecs)
 
     def load(self, entry_point: EntryPoint) -> None:
-        plugin = _plugin_of(entry_point)
-        try:
+        plugin = Plugin(name=entry_point.name, module=entry_point.value)
+        with _keeping_errors_of(plugin):
+            if entry_point.dist is not None:
+                plugin.distribution = entry_point.dist.name
+                plugin.version = entry_point.dist.version
             module = entry_point.load()
             if self._manager.is_registered(module):
                 return
             self._register(module, plugin)
-        except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything
-            plugin.errors.append(error)
-        else:
             self._collect(plugin)
         self.plugins.append(plugin)
 
@@ -99,21 +100,18 @@ class _Loader:
             for implementation in caller.get_hookimpls():
                 if implementation.plugin_name != plugin.label:
                     continue
-                try:
-                    _take_in(offered, read(implementation.function()))
-                except Exception as error:  # noqa: BLE001  # as above
-                    offered.clear()
-                    plugin.errors.append(error)
+                with _keeping_errors_of(plugin):
+                    offered.update(_by_name(read(implementation.function())))
 
 
-def _plugin_of(entry_point: EntryPoint) -> Plugin:
-    distribution = entry_point.dist
-    return Plugin(
-        name=entry_point.name,
-        module=entry_point.value,
-        distribution=None if distribution is None else distribution.name,
-        version=None if distribution is None else distribution.version,
-    )
+@contextmanager
+def _keeping_errors_of(plugin: Plugin) -> Generator[None, None, None]:
+    try:
+        yield
+    except SystemExit as error:
+        plugin.errors.append(PluginError(f"it wants to end the process by {error!r}"))
+    except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything
+        plugin.errors.append(error)
 
 
 def _read_backends(answer: Any) -> Iterator[tuple[str, Factory]]:
@@ -131,10 +129,12 @@ def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec]]:
         yield codec.name, codec
 
 
-def _take_in(offered: dict[str, Any], answer: Iterable[tuple[str, Any]]) -> None:
+def _by_name(answer: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    offered: dict[str, Any] = {}
     for name, thing in answer:
         _expect(name not in offered, f"{name!r} is offered twice")
         offered[name] = thing
+    return offered
 
 
 def _expect(holds: bool, otherwise: str) -> None:
