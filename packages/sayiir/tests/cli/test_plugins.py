@@ -71,7 +71,8 @@ def test_it_lists_each_plugin_with_its_distribution_and_what_it_offers(
     assert 0 == code
     assert ["backends: tape://, reel://"] == told["tape 1.5: ep (plugin_of_tape)"]
     (runtime,) = (lines for heading, lines in told.items() if "(sayiir_runtime.plugin)" in heading)
-    assert ["backends: memory://", "codecs: json"] == runtime
+    assert "backends: memory://" == runtime[0]
+    assert runtime[1].startswith("codecs: json")
 
 
 def test_it_says_why_a_plugin_cannot_be_used_and_lists_the_others(
