@@ -3,14 +3,13 @@
 import sys
 from typing import Any
 
-from sayiir import Flow, open_backend
+from sayiir import Flow, open_backend, resume_workflow, run_durable_workflow, send_signal
 from sayiir_core.errors import UnknownCodecError
 from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot.reference import INPUT, SignalRef, StepRef
-from sayiir_runtime.codec import PayloadCodec
+from sayiir_runtime.codec import JsonCodec, PayloadCodec
 from sayiir_runtime.codec.envelope import parse_header
-from sayiir_runtime.plugins import create_plugin_manager
-from sayiir_runtime.runner.checkpointing import CheckpointingRunner
+from sayiir_runtime.payloads import default_codec
 
 URL, CHOSEN = sys.argv[1:]
 
@@ -24,17 +23,15 @@ def total(answer: dict[str, Any]) -> int:
 
 
 workflow = Flow[Any, Any]("mixed").then(collect).wait_for_signal("go").then(total).build()
-codecs = create_plugin_manager().codecs
-json_only = PayloadCodec([codecs["json"]])
-chosen = PayloadCodec(codecs.values(), default=CHOSEN)
 backend = open_backend(URL)
 
-# Begun by a process without the codec, signalled and finished by one that writes with it.
-CheckpointingRunner(backend, codec=json_only).run(workflow, "it", list(range(1000)))
-backend.signals.send(InstanceId("it"), "go", chosen.encode({"bonus": 41}))
-status = CheckpointingRunner(backend, codec=chosen).resume(workflow, "it")
+# Begun by JSON alone, signalled and finished by a process that writes with the other codec.
+run_durable_workflow(workflow, "it", list(range(1000)), backend)
+send_signal("it", "go", {"bonus": 41}, backend, codec=CHOSEN)
+status = resume_workflow(workflow, "it", backend, codec=CHOSEN)
 print(status.output)  # noqa: T201 - a program of a user
 
+json_only, every = PayloadCodec([JsonCodec()]), default_codec()
 run_id = backend.instances.load(InstanceId("it")).header.run_id
 leaves = [INPUT, StepRef(0), SignalRef(1), StepRef(2)]
 for payload in backend.results.payloads(InstanceId("it"), run_id, leaves):
@@ -43,5 +40,5 @@ for payload in backend.results.payloads(InstanceId("it"), run_id, leaves):
         without = str(json_only.decode(payload))
     except UnknownCodecError:
         without = "unknown"
-    alike = without == str(chosen.decode(payload))
+    alike = without == str(every.decode(payload))
     print(parse_header(payload).codec, len(payload), "alike" if alike else without)  # noqa: T201 - a program of a user

@@ -18,7 +18,7 @@ import pluggy
 from sayiir_core import hookspecs
 from sayiir_core.errors import PluginError
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.codec import Codec
+from sayiir_core.ports.codec import Codec, Wrapper
 
 Factory = Callable[[str], Backend]
 
@@ -28,8 +28,8 @@ class Plugin:
     """One plugin that is installed: where it is from, what it offers, and what is wrong with it.
 
     ``module`` is what its entry point names. ``distribution`` and ``version`` are None for an
-    entry point of no distribution, or of one that is half removed. ``backends`` are factories by URL scheme, ``codecs`` are by
-    name; what went wrong offers nothing here.
+    entry point of no distribution, or of one that is half removed. ``backends`` are factories by URL scheme, ``codecs`` and
+    wrappers are by name; what went wrong offers nothing here.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Plugin:
     distribution: str | None = None
     version: str | None = None
     backends: dict[str, Factory] = field(default_factory=dict[str, Factory])
-    codecs: dict[str, Codec] = field(default_factory=dict[str, Codec])
+    codecs: dict[str, Codec | Wrapper] = field(default_factory=dict[str, Codec | Wrapper])
     errors: list[Exception] = field(default_factory=list[Exception])
 
     @property
@@ -122,7 +122,7 @@ def _read_backends(answer: Any) -> Iterator[tuple[str, Factory]]:
         yield scheme, factory
 
 
-def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec]]:
+def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec | Wrapper]]:
     _expect(isinstance(answer, list), f"sayiir_codecs returned {answer!r}, not a list")
     for codec in answer:
         _expect(isinstance(getattr(codec, "name", None), str), f"{codec!r} has no name")

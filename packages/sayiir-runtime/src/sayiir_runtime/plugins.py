@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from sayiir_core.errors import PluginError
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.codec import Codec
+from sayiir_core.ports.codec import Codec, Wrapper
 from sayiir_runtime.plugin_loader import Plugin, load_plugins
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class PluginManager:
     """What the plugins of this environment add: backends by URL scheme, codecs by name."""
 
     backends: Mapping[str, Callable[[str], Backend]]
-    codecs: Mapping[str, Codec]
+    codecs: Mapping[str, Codec | Wrapper]
     failures: tuple[PluginFailure, ...]
 
     def open_backend(self, url: str) -> Backend:
