@@ -29,6 +29,8 @@ def installed(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     return environment.make("custom_backend", tmp_path_factory.mktemp("backend"), wheels)
 
 
+# Half a minute of computing, which a busy machine may take many times as long for.
+@pytest.mark.timeout(600)
 def test_it_passes_the_whole_conformance_suite(installed: Environment, tmp_path: Path) -> None:
     """Every test of every class passes, and none is left out."""
     outcomes, skipped = installed.outcomes(tmp_path)
