@@ -105,11 +105,14 @@ def _forks(batch: Sequence[Plain]) -> dict[str, Any]:
     last: list[int] = []
     children: list[Child] = []
     inputs: list[str] = []
+    taken: list[bool] = []
     for part in batch:
         first.append(len(children) + 1)
         if type(part.last) is Spawn:
             children += part.last.children
             inputs += [encode_ref(part.last.input)] * len(part.last.children)
+            take = part.numbered[1].take
+            taken += [child.scope in take for child in part.last.children]
         last.append(len(children))
     return {
         "first_child": ints(first if children else ()),
@@ -120,6 +123,7 @@ def _forks(batch: Sequence[Plain]) -> dict[str, Any]:
         "child_tags": texts([child.group for child in children]),
         "child_priority": ints([child.priority for child in children]),
         "child_input": texts(inputs),
+        "child_taken": bools(taken),
     }
 
 

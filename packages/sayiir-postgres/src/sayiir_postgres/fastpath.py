@@ -20,7 +20,7 @@ from psycopg.errors import CheckViolation
 
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Committed
 from sayiir_core.snapshot.apply import apply
-from sayiir_core.snapshot.effect import Checkpoint
+from sayiir_core.snapshot.effect import Checkpoint, Spawn
 from sayiir_core.snapshot.head import Cursor, Head
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_postgres.claims import granted
@@ -37,8 +37,6 @@ _FORMS: Final = tuple(
     for form in ((Kind.MOVE,), (Kind.MOVE, Kind.RETRY, Kind.FINISH), tuple(Kind))
 )
 """The forms of the statement, the shortest first: the kinds that it knows, and their names."""
-
-_ENDS_OR_FORKS: Final = frozenset({Kind.FINISH, Kind.FORK})
 
 
 def write_plain(database: Database, batch: Sequence[Plain]) -> dict[int, Answer] | None:
@@ -93,12 +91,15 @@ def _answers(batch: Sequence[Plain], rows: Sequence[Row]) -> dict[int, Answer]:
 
 
 def _granting(checkpoint: Checkpoint, now: datetime, row: Row) -> Answer:
-    """Return the answer with the join that the writer now holds, or the branches of its own run."""
-    header, cursor = bare_header(row), row[RUN_WIDTH:]
+    """Return the answer with the join that the writer now holds, or with its branches.
+
+    What was written of a fork is what the core makes of it once more.
+    """
+    is_owned, header, cursor = row[0], bare_header(row[1:]), row[1 + RUN_WIDTH :]
     if cursor[0] is not None:
         return Committed(claims=(granted(header, cursor_of(cursor)),))
     lease = checkpoint.lease
-    header.owner = lease.session
+    header.owner = lease.session if is_owned else None
     parent = Cursor(lease.scope, lease.index, 0, (), INPUT)
     parent.session, parent.fence, parent.seq = lease.session, lease.fence, checkpoint.seq
     return apply(Head(header, {parent.key: parent}), checkpoint, now).answer
@@ -108,4 +109,7 @@ def _concerns_others(part: Plain, soon: datetime) -> bool:
     """Tell whether a pool may find something now, or somebody waits for the run's end."""
     if part.at is not None:
         return part.at <= soon
-    return part.kind in _ENDS_OR_FORKS or not part.numbered[1].keep
+    checkpoint, last = part.numbered[1], part.last
+    if type(last) is Spawn:
+        return any(child.scope not in checkpoint.take for child in last.children)
+    return part.kind is Kind.FINISH or not checkpoint.keep

@@ -248,6 +248,7 @@ class _Commit:
     def _spawn(self, effect: Spawn) -> None:
         header, parent = self.head.header, self.cursor
         held = header.state is not InstanceState.RUNNING
+        writer, taken = self.checkpoint.lease.session, self.checkpoint.take
         for child in effect.children:
             cursor = Cursor(
                 scope=child.scope,
@@ -263,7 +264,8 @@ class _Commit:
             self.head.cursors[cursor.key] = cursor
             self.applied.added.append(cursor)
             if not held:
-                self._reserve(cursor, header.owner)
+                taker = writer if child.scope in taken else None
+                self._reserve(cursor, header.owner or taker)
         self._rest(CursorState.JOINING, None)
         parent.pending = len(effect.children)
 

@@ -139,10 +139,13 @@ class Checkpoint:
     """One atomic write: the guard (lease and seq) and the effects.
 
     With ``keep`` the writer goes on with the cursor if it is ready afterwards, and takes a join
-    that its arrival completes; without, the cursor is released.
+    that its arrival completes; without, the cursor is released. ``take`` names, by their scopes,
+    the branches of its fork that the writer takes; the others are queued. Both are wishes of the
+    writer and not part of the effects, which checkpoints of other runs may share.
     """
 
     lease: Lease
     seq: int
     effects: tuple[Effect, ...]
     keep: bool = True
+    take: frozenset[int] = frozenset()

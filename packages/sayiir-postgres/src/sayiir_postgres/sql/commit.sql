@@ -9,8 +9,8 @@
 -- A section in brackets is for the kinds that it names, and left out for a batch without them: to
 -- set up all of it costs the server as much as ten rows.
 --
--- The answer has a row per join that the writer now holds, and one without a cursor per fork of an
--- owned run, whose branches the owner now holds.
+-- The answer has a row per join that the writer now holds, and one without a cursor per fork of
+-- which it holds branches now: those that it takes, or all of them if the run is owned.
 WITH alive AS (
     SELECT session_id FROM {schema}.sessions
     WHERE session_id = %(session)s AND state = 'live'
@@ -104,19 +104,24 @@ WITH alive AS (
         attempt, fresh_from
     )
     SELECT
-        f.run, (%(child_scope)b::int[])[n.child], f.turns, f.definition, f.owner, f.owner, 0,
-        CASE WHEN f.owner IS NULL THEN 0 ELSE 1 END, false, 'ready', 0,
+        f.run, (%(child_scope)b::int[])[n.child], f.turns, f.definition, f.owner, t.taker, 0,
+        CASE WHEN t.taker IS NULL THEN 0 ELSE 1 END, false, 'ready', 0,
         (%(child_tags)b::text[])[n.child], (%(child_priority)b::int[])[n.child],
-        CASE WHEN f.owner IS NULL THEN (
+        CASE WHEN t.taker IS NULL THEN (
             SELECT l.lane FROM {schema}.lanes AS l
             WHERE l.definition = f.definition AND l.tags = (%(child_tags)b::text[])[n.child]
         ) END,
-        CASE WHEN f.owner IS NULL THEN (%(child_priority)b::int[])[n.child] END,
-        CASE WHEN f.owner IS NULL THEN (SELECT now FROM moment) END,
+        CASE WHEN t.taker IS NULL THEN (%(child_priority)b::int[])[n.child] END,
+        CASE WHEN t.taker IS NULL THEN (SELECT now FROM moment) END,
         0, (%(child_node)b::int[])[n.child], (%(child_turns)b::bytea[])[n.child],
         (%(child_input)b::text[])[n.child], (SELECT now FROM moment), 0, 0
     FROM forked AS f
     CROSS JOIN LATERAL generate_series(f.first_child, f.last_child) AS n (child)
+    CROSS JOIN LATERAL (
+        SELECT COALESCE(
+            f.owner, CASE WHEN (%(child_taken)b::bool[])[n.child] THEN %(session)s::text END
+        ) AS taker
+    ) AS t
 --]
 --[ retry
 ), rested AS (
@@ -227,17 +232,20 @@ WITH alive AS (
     ORDER BY position
 --[ fork arrive
 ), granted AS (
-    SELECT j.last AS position, j.run AS whose, j.* FROM joined AS j WHERE j.session IS NOT NULL
+    SELECT j.last AS position, j.run AS whose, j.owner IS NOT NULL AS is_owned, j.*
+    FROM joined AS j
+    WHERE j.session IS NOT NULL
     UNION ALL
-    SELECT f.position, f.run, (NULL::{schema}.cursors).*, NULL
+    SELECT f.position, f.run, f.owner IS NOT NULL, (NULL::{schema}.cursors).*, NULL
     FROM forked AS f
     WHERE f.owner IS NOT NULL
+        OR true = ANY((%(child_taken)b::bool[])[f.first_child:f.last_child])
 --]
 )
 SELECT
     w.positions, w.now
 --[ fork arrive
-    , c.position, {run_columns}, {cursor_columns}
+    , c.position, c.is_owned, {run_columns}, {cursor_columns}
 --]
 FROM (
     SELECT

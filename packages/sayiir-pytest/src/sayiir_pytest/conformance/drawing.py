@@ -133,7 +133,9 @@ class Drawing:
         """Return a checkpoint that forks the first cursor which is held."""
         head, cursor = self.twin.model.held()[0]
         lease = self.twin.model.lease(head, cursor)
-        return Checkpoint(lease, cursor.seq, self._fork(lease, cursor), self.data.draw(_EITHER))
+        effects = self._fork(lease, cursor)
+        keep = self.data.draw(_EITHER)
+        return Checkpoint(lease, cursor.seq, effects, keep, self._take(effects))
 
     # --- the checkpoints of one cursor -------------------------------------------------------
 
@@ -142,10 +144,20 @@ class Drawing:
         for _ in range(self._number(1, 3)):
             keep = not self._rarely()
             effects = self._effects(lease, cursor)
-            chain.append(Checkpoint(lease, cursor.seq, effects, keep))
+            take = self._take(effects)
+            chain.append(Checkpoint(lease, cursor.seq, effects, keep, take))
             if not follow(cursor, chain[-1], self.twin.rig.clock.now()):
                 break
         return chain
+
+    def _take(self, effects: tuple[Effect, ...]) -> frozenset[int]:
+        """Draw which branches the writer of a fork takes, and rarely one that there is not."""
+        last = effects[-1]
+        if not isinstance(last, Spawn):
+            return frozenset()
+        scopes = [child.scope for child in last.children]
+        stray = [scopes[-1] + 1] if self._rarely() else []
+        return self.data.draw(st.frozensets(st.sampled_from([*scopes, *stray])))
 
     def _effects(self, lease: Lease, cursor: Cursor) -> tuple[Effect, ...]:
         if cursor.node == END:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -61,6 +62,12 @@ class Occasions:
     def commit_that_spawns(self) -> Call:
         """Commit a fork."""
         return self._commit(succeeded(0), move(9), spawn(1, 2))
+
+    def commit_that_takes_a_branch(self) -> Call:
+        """Commit a fork of which the writer takes one branch."""
+        hand = self._started()
+        fork = hand.checkpoint(succeeded(0), move(9), spawn(1, 2))
+        return lambda: hand.send(replace(fork, take=frozenset({1})))
 
     def commit_that_completes_a_join(self) -> Call:
         """Commit the last arrival, and keep nothing."""
@@ -182,6 +189,7 @@ CLAIMABLE: Final = (
     Occasions.retry,
     Occasions.commit_that_releases,
     Occasions.commit_that_spawns,
+    Occasions.commit_that_takes_a_branch,
     Occasions.commit_that_completes_a_join,
     Occasions.commit_that_retries_at_once,
     Occasions.commit_of_a_sleep_that_is_over,
