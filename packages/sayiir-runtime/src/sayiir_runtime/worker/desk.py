@@ -18,16 +18,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sayiir_core.engine.advance import advance
-from sayiir_core.engine.outcome import Failed, Started, Succeeded
-from sayiir_core.errors import RefusedRowError
+from sayiir_core.engine.outcome import Started, Succeeded
 from sayiir_core.ids import SessionId
 from sayiir_core.snapshot.answer import Answer, Claim, Committed, Lost, Refused
-from sayiir_core.snapshot.effect import Lease
+from sayiir_core.snapshot.effect import Lease, Spawn
 from sayiir_core.snapshot.motion import follow
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.bodiless import outcome_without_body
-from sayiir_runtime.runner.describe import describe
-from sayiir_runtime.runner.input import Carry, JoinCarry
 from sayiir_runtime.worker.arrivals import Arrivals
 from sayiir_runtime.worker.counts import Counts
 from sayiir_runtime.worker.deadlines import Deadlines
@@ -90,7 +87,7 @@ class Desk:
         """Return how many cursors to claim now, 0 for none."""
         with self._lock:
             target = 0 if self.is_draining else self._pace.target(self.monotonic())
-            room = target - len(self._held)
+            room = target - len(self._held) - self._sticky.expected
             starving = self._running < self.concurrency and not self._ready
             return room if room > 0 and (starving or room * 8 >= target) else 0
 
@@ -100,15 +97,19 @@ class Desk:
             self.counts.claimed += len(claims)
             self._sticky.note_claim(claims, limit)
             for claim in claims:
-                self._admit(claim, None)
+                self._admit(claim)
 
-    def _admit(self, claim: Claim, carry: Carry | JoinCarry | None) -> None:
+    def _admit(self, claim: Claim, giver: Held | None = None) -> None:
+        """Take in a claim, perhaps one that the commit of another cursor gave."""
         program = self.serving.programs.get(claim.identity)
         if program is None or self.is_draining:
             self._returned.append(claim.lease)
             return
         held = Held(claim, program, self._sticky.rank(claim), self.monotonic())
-        held.carry = self._arrivals.join(program, claim) or carry
+        if giver is not None:
+            held.carry, claim.inputs = giver.carry, giver.claim.inputs
+            self._sticky.inherit(held, giver)
+        held.carry = self._arrivals.join(program, claim) or held.carry
         former = self._held.get(held.place)
         if former is not None:
             # Lost without notice, and taken again: what the former body returns is refused.
@@ -260,6 +261,9 @@ class Desk:
             self._give_back(held)
             return False
         checkpoint.keep = not self.is_draining and self._sticky.keeps(held, checkpoint, moment)
+        if checkpoint.keep and type(checkpoint.effects[-1]) is Spawn:
+            room = self._pace.most(moment) - len(self._held)
+            self._sticky.take_branches(held, checkpoint, moment, room)
         held.checkpoint = checkpoint
         held.phase = Phase.COMMITTING
         return True
@@ -272,6 +276,7 @@ class Desk:
         """Go on with what the store has answered."""
         with self._lock:
             now = self.clock()
+            self._sticky.note_answers(batch)
             for held, answer in zip(batch, answers, strict=True):
                 if isinstance(answer, Lost):
                     self.counts.refused += 1
@@ -288,8 +293,8 @@ class Desk:
         if isinstance(answer, Refused):
             self._refuse(held, answer)
             return
-        carry = held.carried()
-        self._arrivals.note(checkpoint, carry)
+        held.carry = held.carried()
+        self._arrivals.note(checkpoint, held.carry)
         self.counts.note(held, answer)
         if answer.replayed:
             # With the first answer it was lost what the store did beyond this cursor.
@@ -299,26 +304,19 @@ class Desk:
             self._drop(held)
         else:
             self._sticky.move(held, checkpoint)
-            held.carry = carry
             self._queue(held)
         for claim in answer.claims:
-            self._admit(claim, carry)
+            self._admit(claim, held)
 
     def _refuse(self, held: Held, answer: Refused) -> None:
         """Fail the step whose record the store cannot hold; nothing else ever ends it."""
-        path = held.program.definition.nodes[held.claim.cursor.node].path
-        if not isinstance(held.outcome, Succeeded):
-            logger.error("instance %s: %s: %s", held.claim.lease.instance_id, path, answer.why)
+        if held.refuse(answer.why):
+            held.phase = Phase.ENDED
+            self._ended.append(held)
+        else:
+            path, instance_id = held.path, held.claim.lease.instance_id
+            logger.error("instance %s: %s: %s", instance_id, path, answer.why)
             self._give_back(held)
-            return
-        held.outcome = Failed(
-            error=describe(path, RefusedRowError(answer.why)),
-            retryable=False,
-            started_at=held.outcome.started_at,
-            finished_at=held.outcome.finished_at,
-        )
-        held.phase = Phase.ENDED
-        self._ended.append(held)
 
     # Giving back.
 

@@ -7,13 +7,15 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from sayiir_core.engine.outcome import Outcome, Succeeded
+from sayiir_core.engine.outcome import Failed, Outcome, Succeeded
+from sayiir_core.errors import RefusedRowError
 from sayiir_core.ids import RunId
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.effect import Checkpoint
 from sayiir_core.snapshot.head import CursorKey
 from sayiir_core.snapshot.reference import StepRef
 from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.describe import describe
 from sayiir_runtime.runner.input import Carry, JoinCarry
 from sayiir_runtime.runner.program import Program, TaskBody
 
@@ -38,8 +40,8 @@ class Held:
 
     ``rank`` is its place in the order of the queue when it was claimed, moved by the priorities
     of the tasks since; ``priority`` is the one that it stands for. ``since`` and ``steps`` tell how
-    long, on the monotonic clock, and for how many commits it was kept without going back to the
-    queue. ``waiting_since`` is when it became ready here. ``is_unmarked``: before its body starts,
+    long, on the monotonic clock, and for how many commits its flow was kept without going back to
+    the queue: a branch or a join that a commit gave has them of the cursor that was committed. ``waiting_since`` is when it became ready here. ``is_unmarked``: before its body starts,
     that must be stored. ``number`` keeps its place among equals, also while it is marked.
     """
 
@@ -82,6 +84,24 @@ class Held:
     def is_suspect(self) -> bool:
         """Tell whether its body may have killed processes, and is watched alone."""
         return len(self.claim.cursor.deaths) >= SUSPECT_AFTER
+
+    @property
+    def path(self) -> str:
+        """Return the path of the node at which it stands."""
+        return self.program.definition.nodes[self.claim.cursor.node].path
+
+    def refuse(self, why: str) -> bool:
+        """Turn a success that cannot be stored into a failure; False if it was none."""
+        outcome = self.outcome
+        if type(outcome) is not Succeeded:
+            return False
+        self.outcome = Failed(
+            error=describe(self.path, RefusedRowError(why)),
+            retryable=False,
+            started_at=outcome.started_at,
+            finished_at=outcome.finished_at,
+        )
+        return True
 
     def begin(self, value: Any, clock: Callable[[], datetime]) -> Attempt:
         """Prepare the attempt of its body."""

@@ -12,6 +12,7 @@ from typing import Final
 _WINDOW_SECONDS: Final = 0.05
 _AHEAD_SECONDS: Final = 0.1
 _MOST_AHEAD: Final = 1000
+_BRANCHES: Final = 1
 
 
 class Pace:
@@ -26,6 +27,10 @@ class Pace:
     def note(self, ended: int) -> None:
         """Count bodies that have ended."""
         self._ended += ended
+
+    def most(self, moment: float) -> int:
+        """Return how many cursors to hold at most, with the branches that commits give."""
+        return self._concurrency + _BRANCHES * (self.target(moment) - self._concurrency)
 
     def target(self, moment: float) -> int:
         """Return how many cursors to hold; ``moment`` is on the monotonic clock."""
