@@ -233,7 +233,11 @@ class VirtualWorker:
         faults = self._world.faults
         for _ in range(1 + self._world.chance(faults.hint_doubled)):
             if not self._world.chance(faults.hint_lost):
-                self.after(self._world.random.uniform(0, 0.01), self._claims.wake)
+                self.after(self._world.random.uniform(0, 0.01), self._take_hint)
+
+    def _take_hint(self) -> None:
+        self._claimer.hint()
+        self._claims.wake()
 
     def _settle_commits(self) -> None:
         self._commits.wake()

@@ -1,9 +1,10 @@
 """Claiming: keeping the desk filled, and waiting where there is nothing to do.
 
-How this works: it claims whenever the desk has room. A claim that finds nothing is followed by a
-look at when something will be due, and a sleep until then, until a hint from the store, or
-until it is time to look again anyway: soon where no hints travel, seldom where they do, because a
-hint may be lost. A claim without an answer is given back, by its number, until that is answered.
+How this works: it claims whenever the desk has room. A claim that finds less than it could take is
+followed by a look at when something will be due, and a sleep until then, until a hint from the
+store, or until it is time to look again anyway: soon where no hints travel, seldom where they do,
+because a hint may be lost. What was empty a moment ago is not asked again for mere room. A claim
+without an answer is given back, by its number, until that is answered.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ CLAIM_LIMIT: Final = 500
 _SOONEST_SECONDS: Final = 0.01
 _LATEST_SECONDS: Final = 1.0
 _TICK_SECONDS: Final = 0.5
+_QUIET_SECONDS: Final = 0.02
 
 
 class Keeper(Protocol):
@@ -82,6 +84,8 @@ class Claimer:
         self._session_lost = session_lost
         self._changed = threading.Condition()
         self._is_hinted = False
+        self._is_woken = False
+        self._quiet_until = 0.0
         self._is_stopping = False
         self._is_known = False
         self._claim_no = 0
@@ -91,9 +95,15 @@ class Claimer:
         self.subscription: Subscription | None = None
 
     def hint(self) -> None:
-        """Look soon, because there may be work, or room for it."""
+        """Look soon, because there may be work."""
         with self._changed:
             self._is_hinted = True
+            self._changed.notify()
+
+    def wake(self) -> None:
+        """Look soon, because there may be room for work, or something to give back."""
+        with self._changed:
+            self._is_woken = True
             self._changed.notify()
 
     def stop(self) -> None:
@@ -115,20 +125,27 @@ class Claimer:
 
     def _wait(self, seconds: float) -> None:
         with self._changed:
-            if seconds > 0 and not self._is_hinted and not self._is_stopping:
+            is_called = self._is_hinted or self._is_woken or self._is_stopping
+            if seconds > 0 and not is_called:
                 self._changed.wait(seconds)
 
     def turn(self) -> Script[float]:
         """Do what there is to do; return how long to wait if no hint comes, in seconds."""
-        self._is_hinted = False
+        self._is_woken = False
+        if self._is_hinted:
+            self._is_hinted = False
+            self._quiet_until = 0.0
         try:
             yield from self._give_back()
             quota = self._desk.quota()
             if quota == 0:
                 return _TICK_SECONDS
-            seconds = 0.0
-            if not (yield from self._claim(min(quota, CLAIM_LIMIT))):
-                seconds = yield from self._until_due()
+            quiet = self._quiet_until - self._desk.monotonic()
+            if quiet > 0:
+                return quiet
+            limit = min(quota, CLAIM_LIMIT)
+            found = yield from self._claim(limit)
+            seconds = 0.0 if found == limit else (yield from self._until_due(found))
             self._outage.over()
         except BackendError as error:
             return self._outage.note(error)
@@ -149,7 +166,8 @@ class Claimer:
             return False
         return True
 
-    def _claim(self, limit: int) -> Script[bool]:
+    def _claim(self, limit: int) -> Script[int]:
+        """Claim, and return how many came; as many as asked for if nothing is known."""
         yield from self._make_known()
         session: SessionId = yield self._keeper.session
         self._claim_no += 1
@@ -162,14 +180,14 @@ class Claimer:
         except SessionEndedError:
             self._unanswered.clear()
             self._session_lost(session)
-            return True
+            return limit
         self._unanswered.pop()
         self._desk.counts.claims += 1
         self._desk.admit(claims, limit)
         if claims:
             self._patience = _SOONEST_SECONDS
             self._admitted()
-        return bool(claims)
+        return len(claims)
 
     def _make_known(self) -> Script[None]:
         """Store what this worker serves, so that any tool can draw it, and lanes exist."""
@@ -178,9 +196,10 @@ class Claimer:
                 yield partial(self._keeper.save_definition, program.definition)
             self._is_known = True
 
-    def _until_due(self) -> Script[float]:
-        """Return how long nothing can be claimed, as far as can be known."""
-        self._patience = min(self._patience * 1.5, _LATEST_SECONDS)
+    def _until_due(self, found: int) -> Script[float]:
+        """Return how long nothing more can be claimed, as far as can be known."""
+        if not found:
+            self._patience = min(self._patience * 1.5, _LATEST_SECONDS)
         heard = self.subscription is not None and self.subscription.trouble is None
         seconds = _LATEST_SECONDS if heard else self._patience * self._random.uniform(0.8, 1.0)
         if self._poll is not None:
@@ -191,7 +210,10 @@ class Claimer:
         if due is not None:
             # What is due and was not given is in another claim's hands, or avoids this session.
             wait = (due - self._backend.now()).total_seconds()
-            seconds = min(seconds, wait if wait > 0 else self._patience)
+            if wait <= 0:
+                wait = 0.0 if found else self._patience
+            seconds = min(seconds, wait)
+        self._quiet_until = self._desk.monotonic() + min(seconds, _QUIET_SECONDS)
         return seconds if self._desk.is_idle() else min(seconds, _TICK_SECONDS)
 
     # Giving back.

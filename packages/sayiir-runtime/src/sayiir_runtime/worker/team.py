@@ -165,7 +165,7 @@ class Team:
         self._crew.wake()
         self._committer.wake()
         if self._desk.quota():
-            self._claimer.hint()
+            self._claimer.wake()
 
     def _lose_session(self, session: SessionId) -> None:
         """Forget what an ended session held; the next claim registers a new one."""
