@@ -28,6 +28,17 @@ NAMED_BY = {
         "test_a_commit_under_a_hold_is_stored_and_releases_the_cursor"
     ),
     "checkpoints::TestKeepsAHeldCursorInGeneral": "test_a_batch_equals_its_checkpoints_one_by_one",
+    "taking::TestGrantsEveryBranch": "test_a_writer_gets_exactly_the_branches_that_it_takes",
+    "taking::TestGrantsEveryBranchInGeneral": "test_a_batch_equals_its_checkpoints_one_by_one",
+    "taking::TestGrantsNoBranch": "test_each_fork_of_a_batch_gives_its_own_branches",
+    "taking::TestGrantsAHeldBranch": "test_no_branch_of_a_held_run_is_taken",
+    "taking::TestGrantsAgainWhenRepeated": (
+        "test_a_repeated_fork_grants_nothing_and_takes_nothing_back"
+    ),
+    "taking::TestGrantsWithoutHolding": "test_a_writer_gets_exactly_the_branches_that_it_takes",
+    "taking::TestQueuesTheRestInSilence": (
+        "test_a_hint_follows_whatever_makes_a_cursor_claimable"
+    ),
     "signals::TestReordersSignals": "test_signals_of_one_name_are_consumed_first_in_first_out",
     "signals::TestReordersSignalsInGeneral": (
         "test_any_history_of_calls_leads_to_what_the_model_holds"

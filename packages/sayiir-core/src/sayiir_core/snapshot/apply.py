@@ -251,16 +251,17 @@ class _Commit:
         writer, taken = self.checkpoint.lease.session, self.checkpoint.take
         for child in effect.children:
             cursor = Cursor(
-                scope=child.scope,
-                index=parent.turns,
-                node=child.node,
-                turns=child.turns,
-                input=effect.input,
-                group=child.group,
-                priority=child.priority,
-                available_at=self.now,
-                held=held,
+                child.scope,
+                parent.turns,
+                child.node,
+                child.turns,
+                effect.input,
+                child.group,
+                child.priority,
+                CursorState.READY,
+                self.now,
             )
+            cursor.held = held
             self.head.cursors[cursor.key] = cursor
             self.applied.added.append(cursor)
             if not held:

@@ -151,13 +151,13 @@ class Drawing:
         return chain
 
     def _take(self, effects: tuple[Effect, ...]) -> frozenset[int]:
-        """Draw which branches the writer of a fork takes, and rarely one that there is not."""
+        """Draw which branches the writer of a fork takes: none, all, some, one with a stray."""
         last = effects[-1]
         if not isinstance(last, Spawn):
             return frozenset()
         scopes = [child.scope for child in last.children]
-        stray = [scopes[-1] + 1] if self._rarely() else []
-        return self.data.draw(st.frozensets(st.sampled_from([*scopes, *stray])))
+        takes = [[], scopes, scopes[::2], [scopes[-1], scopes[-1] + 1]]
+        return frozenset(self.data.draw(st.sampled_from(takes)))
 
     def _effects(self, lease: Lease, cursor: Cursor) -> tuple[Effect, ...]:
         if cursor.node == END:

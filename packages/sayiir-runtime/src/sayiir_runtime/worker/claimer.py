@@ -145,7 +145,9 @@ class Claimer:
                 return quiet
             limit = min(quota, CLAIM_LIMIT)
             found = yield from self._claim(limit)
-            seconds = 0.0 if found == limit else (yield from self._until_due(found))
+            # A hint that came meanwhile knows more than when something is due.
+            is_over = found < limit and not self._is_hinted
+            seconds = (yield from self._until_due(found)) if is_over else 0.0
             self._outage.over()
         except BackendError as error:
             return self._outage.note(error)
