@@ -36,9 +36,7 @@ NAMED_BY = {
         "test_a_repeated_fork_grants_nothing_and_takes_nothing_back"
     ),
     "taking::TestGrantsWithoutHolding": "test_a_writer_gets_exactly_the_branches_that_it_takes",
-    "taking::TestQueuesTheRestInSilence": (
-        "test_a_hint_follows_whatever_makes_a_cursor_claimable"
-    ),
+    "taking::TestQueuesTheRestInSilence": ("test_a_hint_follows_whatever_makes_a_cursor_claimable"),
     "signals::TestReordersSignals": "test_signals_of_one_name_are_consumed_first_in_first_out",
     "signals::TestReordersSignalsInGeneral": (
         "test_any_history_of_calls_leads_to_what_the_model_holds"
