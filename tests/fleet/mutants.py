@@ -215,13 +215,13 @@ class NeverReconciles(Claimer):
 
 
 class WaitsForHintsOnly(Claimer):
-    def _until_due(self) -> Script[float]:
+    def _until_due(self, found: int) -> Script[float]:
         due = yield partial(self._backend.claims.next_due, self._desk.serving.lanes)
         return _FOR_EVER if due is None else max(0.1, (due - self._backend.now()).total_seconds())
 
 
 class LooksAtHintsOnly(Claimer):
-    def _until_due(self) -> Script[float]:
+    def _until_due(self, found: int) -> Script[float]:
         yield partial(self._backend.claims.next_due, self._desk.serving.lanes)
         return _FOR_EVER
 
@@ -300,6 +300,14 @@ class KeepsSuspectsTogether(Desk):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._ready = _Crowd()
+
+
+class ForgetsWhatARepeatLeavesOut(Desk):
+    """Take a repeated answer for a whole one: the branches that the first one gave are forgotten."""
+
+    def answered(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
+        super().answered(batch, answers)
+        self.gate.is_unclear = False
 
 
 class ForgetsWhenItDrains(Desk):

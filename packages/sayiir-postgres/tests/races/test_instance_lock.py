@@ -21,6 +21,7 @@ def test_a_cancel_behind_a_fork_holds_the_branches(stage, wrong, path) -> None:
     canceller = stage.actor("cancel")
     hand = stage.rig.start()
     fork = hand.checkpoint(succeeded(0), move(9), spawn(1, 2), keep=False)
+    fork.take = frozenset({2})
 
     held = stage.lock_cursor(hand)
     forking = forker.do(lambda it: it.checkpoints.commit([fork]))
@@ -47,6 +48,7 @@ def test_a_fork_behind_a_cancel_is_born_held(stage, wrong, path) -> None:
     canceller = stage.actor("cancel")
     hand = stage.rig.start()
     fork = hand.checkpoint(succeeded(0), move(9), spawn(1, 2), keep=False)
+    fork.take = frozenset({2})
 
     gate = stage.gate("UPDATE", "instances")
     cancelling = canceller.do(lambda it: it.control.cancel(hand.instance_id, reason=None, by=None))

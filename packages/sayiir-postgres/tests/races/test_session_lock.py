@@ -95,6 +95,32 @@ def test_a_reap_takes_the_join_that_an_arrival_under_way_reserves(stage, wrong, 
 
 
 @RIGHT_AND_WRONG
+def test_a_reap_takes_the_branches_that_a_fork_under_way_takes(stage, wrong, path) -> None:
+    """Wait for the fork; else its branches belong to a dead session for ever."""
+    unlocked = {name: stage.swap("FOR KEY SHARE", "") for name in ("lock_sessions", "commit")}
+    worker = stage.actor("fork", **(unlocked if wrong else {}))
+    reaper = stage.actor("reap")
+    victim = stage.session()
+    root = stage.rig.start(victim)
+    fork = root.checkpoint(succeeded(0), move(9), spawn(1, 2))
+    fork.take = frozenset({1})
+    reaper_id = expire_beside_a_steady_one(stage)
+
+    gate = stage.gate("INSERT", "cursors", f"NEW.scope = 1 AND NEW.session = '{victim}'")
+    forking = worker.do(lambda it: it.checkpoints.commit([fork]))
+    assert "waiting" == stage.settle(forking)
+    reaping = reaper.do(lambda it: it.sessions.reap(reaper_id))
+    assert "waiting" == stage.settle(reaping)
+    gate.open()
+
+    (answer,) = forking.result()
+    assert isinstance(answer, Committed)
+    assert [1] == [claim.lease.scope for claim in answer.claims]
+    assert [victim] == reaping.result()
+    assert (victim if wrong else None) == stage.cursor(root.instance_id, 1).session
+
+
+@RIGHT_AND_WRONG
 def test_a_claim_behind_a_reap_is_refused(stage, wrong) -> None:
     """Require the session live under its lock; by an old view the dead one claims on."""
     victim = stage.session()
