@@ -3,8 +3,8 @@
 How this works: it claims whenever the desk has room. A claim that finds less than it could take is
 followed by a look at when something will be due, and a sleep until then, until a hint from the
 store, or until it is time to look again anyway: soon where no hints travel, seldom where they do,
-because a hint may be lost. What was empty a moment ago is not asked again for mere room. A claim
-without an answer is given back, by its number, until that is answered.
+because a hint may be lost. Where hints travel, what was empty a moment ago is not asked again for
+mere room. A claim without an answer is given back, by its number, until that is answered.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CLAIM_LIMIT: Final = 500
 _SOONEST_SECONDS: Final = 0.01
 _LATEST_SECONDS: Final = 1.0
 _TICK_SECONDS: Final = 0.5
-_QUIET_SECONDS: Final = 0.02
+_QUIET_SECONDS: Final = 0.1
 
 
 class Keeper(Protocol):
@@ -215,7 +215,8 @@ class Claimer:
             if wait <= 0:
                 wait = 0.0 if found else self._patience
             seconds = min(seconds, wait)
-        self._quiet_until = self._desk.monotonic() + min(seconds, _QUIET_SECONDS)
+        if heard:
+            self._quiet_until = self._desk.monotonic() + min(seconds, _QUIET_SECONDS)
         return seconds if self._desk.is_idle() else min(seconds, _TICK_SECONDS)
 
     # Giving back.
