@@ -50,8 +50,12 @@ CASES = {
     ),
     "nobody is reaped": _store("session of the dead", sessions=the.NeverReaps),
     "no death is counted": _store("counted wrongly", sessions=the.CountsNoDeaths),
-    "a death is charged to what is not marked": _store(
-        "counted wrongly", sessions=the.ChargesWhatWasNotMarked
+    "a death is charged to what is not marked": Case(
+        parts=Parts(backend=the.store_with(sessions=the.ChargesWhatWasNotMarked)),
+        law="counted wrongly",
+        faults=DEADLY,
+        instances=10,
+        workers=2,
     ),
     "a worker ends those of its name": _store("ended others", sessions=the.EndsThoseOfTheSameName),
     "a pause loses a child": _store("wait for nobody", control=the.LosesAChildAtAPause),
@@ -67,7 +71,7 @@ CASES = {
         parts=Parts(committer=the.TakesSilenceForFailure), law="nobody asks again"
     ),
     "it is asked again under a new seq": Case(
-        parts=Parts(committer=the.AsksAgainUnderANewSeq), law="nobody asks again"
+        parts=Parts(committer=the.AsksAgainUnderANewSeq), law="recorded twice"
     ),
     "no mark is stored": Case(parts=Parts(desk=the.MarksNothing), law="without a mark"),
     "a worker that drains forgets": Case(
