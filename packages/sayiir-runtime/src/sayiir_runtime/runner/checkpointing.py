@@ -37,6 +37,7 @@ from sayiir_runtime.runner.lookout import Watch
 from sayiir_runtime.runner.outlook import is_at_rest
 from sayiir_runtime.runner.ownership import Ownerships, run_key
 from sayiir_runtime.runner.program import Program, program_of
+from sayiir_runtime.runner.waiting import REAL, Waiting
 from sayiir_runtime.status import WorkflowStatus
 
 logger = logging.getLogger("sayiir.runner")
@@ -58,13 +59,15 @@ class CheckpointingRunner:
         keeper: SessionKeeper | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
         make_bodies: Callable[[], BodyRunner] | None = None,
+        waiting: Waiting = REAL,
     ) -> None:
         self.backend = backend
         self._codec = resolve_codec(codec)
         self._keeper = keeper or keeper_of(backend)
         self._make_bodies = make_bodies or (lambda: BodyRunner(loop=loop))
         self._active: set[BodyRunner] = set()
-        self._ownerships = Ownerships(backend, self._keeper)
+        self._waiting = waiting
+        self._ownerships = Ownerships(backend, self._keeper, waiting=waiting)
 
     def run(
         self,
@@ -326,7 +329,14 @@ class CheckpointingRunner:
         self._active.add(bodies)
         bodies.stopped = bodies.stopped or self._ownerships.stopped
         try:
-            driver = Driver(self.backend, program, bodies, session=session, watch=watch)
+            driver = Driver(
+                self.backend,
+                program,
+                bodies,
+                session=session,
+                watch=watch,
+                monotonic=self._waiting.monotonic,
+            )
             return driver.drive() if chain is None else driver.drive_on(chain)
         finally:
             self._active.discard(bodies)

@@ -56,10 +56,12 @@ class Driver:
         session: SessionId,
         watch: Watch,
         wait_for_delays: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backend = backend
         self._commit = backend.checkpoints.commit
         self._now: Callable[[], datetime] = backend.now
+        self._monotonic = monotonic
         self._program = program
         self._definition = program.definition
         self._bodies = bodies
@@ -206,6 +208,10 @@ class Driver:
     def _start_body(self, hold: Hold) -> None:
         attempt = self._attempt(hold, self._body(hold))
         if attempt is not None:
+            former = self._running.get(hold.claim.lease.key)
+            if former is not None:
+                # Lost without notice, and taken again: what that body returns is refused.
+                self._bodies.abandon(former[1])
             self._running[hold.claim.lease.key] = (hold, attempt)
             self._bodies.start(attempt)
 
@@ -240,7 +246,7 @@ class Driver:
 
     def _look_around(self) -> None:
         """While bodies run, notice requests from outside, timers that are due, and signals."""
-        moment = time.monotonic()
+        moment = self._monotonic()
         now = self._now()
         due = self._due is not None and now >= self._due
         if not self._running or not (due or moment - self._looked > POLL_SECONDS):

@@ -70,7 +70,8 @@ class SessionKeeper:
         self._pid = os.getpid()
         self._epoch = backend.epoch
         self._stop = threading.Event()
-        self._undone: set[RunKey] = set()
+        # By when each is no longer in doubt, on the monotonic clock.
+        self._undone: dict[RunKey, float] = {}
         self._threads: ThreadPool | None = None
         self._saved: set[tuple[str, str, str]] = set()
 
@@ -119,9 +120,13 @@ class SessionKeeper:
                 self._stop.set()
 
     def disown_later(self, run: RunKey) -> None:
-        """Give a run back as soon as the store can be reached again."""
+        """Give a run back as soon as the store can be reached again.
+
+        And again for as long as the lease lasts: what asked for the run may still be on its way,
+        and nobody would know that it was granted.
+        """
         with self._lock:
-            self._undone.add(run)
+            self._undone[run] = time.monotonic() + self.ttl.total_seconds()
 
     def close(self) -> None:
         """End the session in good order, as far as the store can be reached."""
@@ -157,7 +162,7 @@ class SessionKeeper:
             self.lookout = Lookout()
             self._pid = os.getpid()
         self._stop = threading.Event()
-        self._undone = set()
+        self._undone = {}
         if backend.capabilities.shared and self.heartbeat is not None:
             try:
                 self._start_thread(session, self.heartbeat)
@@ -227,7 +232,8 @@ class SessionKeeper:
         try:
             backend.ownership.disown(session, run)
             with self._lock:
-                self._undone.discard(run)
+                if self._undone.get(run, 0.0) <= time.monotonic():
+                    self._undone.pop(run, None)
         finally:
             self.drives.leave(run)
 

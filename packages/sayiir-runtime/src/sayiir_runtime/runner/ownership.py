@@ -9,7 +9,6 @@ own, what another was just granted.
 from __future__ import annotations
 
 import logging
-import time
 from typing import Final
 
 from sayiir_core.errors import BackendError, InstanceBusyError, SessionEndedError
@@ -19,6 +18,7 @@ from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.ports.sessions import SessionView
 from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_runtime.runner.lease import SessionKeeper
+from sayiir_runtime.runner.waiting import REAL, Waiting
 
 logger = logging.getLogger("sayiir.runner")
 
@@ -30,9 +30,12 @@ _LEAVING_SECONDS: Final = 5.0
 class Ownerships:
     """The ownerships that a runner takes; ``stopped`` ends its waiting for others."""
 
-    def __init__(self, backend: Backend, keeper: SessionKeeper) -> None:
+    def __init__(
+        self, backend: Backend, keeper: SessionKeeper, *, waiting: Waiting = REAL
+    ) -> None:
         self._backend = backend
         self._keeper = keeper
+        self._waiting = waiting
         self.stopped = False
 
     def take(self, head: Head, limit: float | None) -> tuple[SessionId, Head]:
@@ -42,7 +45,7 @@ class Ownerships:
         and is waited for. Raises ``InstanceBusyError`` if another call or live process runs it.
         """
         at_rest = head.header.state is not InstanceState.RUNNING and not head.executing
-        until = time.monotonic() + (_LEAVING_SECONDS if at_rest else 0.0)
+        until = self._waiting.monotonic() + (_LEAVING_SECONDS if at_rest else 0.0)
         while True:
             run = run_key(head)
             self._enter(run, until)
@@ -82,11 +85,11 @@ class Ownerships:
         drives = self._keeper.drives
         while not drives.enter(run):
             is_ending = drives.is_ending(run)
-            if self.stopped or not (is_ending or time.monotonic() < until):
+            if self.stopped or not (is_ending or self._waiting.monotonic() < until):
                 raise self._busy(
                     run.instance_id, self._backend.sessions.view(self._keeper.session())
                 )
-            time.sleep(_ENDING_POLL_SECONDS if is_ending else _POLL_SECONDS)
+            self._waiting.sleep(_ENDING_POLL_SECONDS if is_ending else _POLL_SECONDS)
 
     def _clear(self, owned: Head, session: SessionId) -> None:
         """Release what an earlier call of this process, cut off from the store, has left."""
@@ -101,7 +104,7 @@ class Ownerships:
     def _ask(
         self, instance_id: InstanceId, limit: float | None, until: float
     ) -> tuple[SessionId, Head]:
-        started = time.monotonic()
+        started = self._waiting.monotonic()
         first: Busy | None = None
         while True:
             session = self._keeper.session()
@@ -114,7 +117,7 @@ class Ownerships:
                 return session, answer.head
             if self._backend.sessions.reap(session):
                 continue
-            now = time.monotonic()
+            now = self._waiting.monotonic()
             if now >= until:
                 ended = self.stopped or (limit is not None and now - started >= limit)
                 # In a store of this process alone nobody renews, and every holder is of it.
@@ -125,7 +128,7 @@ class Ownerships:
                     busy = self._busy(instance_id, answer.holder)
                     logger.warning("%s; waiting for its lease to expire", busy)
                     first = answer
-            time.sleep(_POLL_SECONDS)
+            self._waiting.sleep(_POLL_SECONDS)
 
     def _busy(self, instance_id: InstanceId, holder: SessionView | None) -> InstanceBusyError:
         assert holder is not None, "a session that owns an instance is known"
