@@ -11,18 +11,43 @@ from functools import partial
 from typing import Any
 
 from sayiir_core.errors import BackendError
-from sayiir_core.ids import InstanceId, SessionId
+from sayiir_core.ids import InstanceId, RunKey, SessionId
+from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.clock import Clock
+from sayiir_core.ports.instances import Created, Exists, NewInstance
+from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.ports.sessions import NewSession
-from sayiir_core.snapshot.answer import COMMITTED, Answer, Claim, Lost, LostReason
+from sayiir_core.snapshot import control
+from sayiir_core.snapshot.answer import (
+    COMMITTED,
+    Answer,
+    Claim,
+    Committed,
+    Lost,
+    LostReason,
+    Refused,
+)
 from sayiir_core.snapshot.effect import Arrive, Checkpoint, Lease
-from sayiir_core.snapshot.head import CursorKey, CursorState, Head, Lane
+from sayiir_core.snapshot.head import (
+    Cursor,
+    CursorKey,
+    CursorState,
+    Head,
+    InstanceState,
+    Lane,
+)
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.memory.checkpoints import MemoryCheckpoints
 from sayiir_runtime.memory.claims import MemoryClaims
 from sayiir_runtime.memory.control import MemoryControl
+from sayiir_runtime.memory.instances import MemoryInstances
+from sayiir_runtime.memory.ownership import MemoryOwnership
+from sayiir_runtime.memory.row import copy_head
 from sayiir_runtime.memory.sessions import MemorySessions
 from sayiir_runtime.memory.signals import MemorySignals
+from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.checkpointing import CheckpointingRunner
+from sayiir_runtime.runner.ownership import Ownerships
 from sayiir_runtime.worker.claimer import Claimer
 from sayiir_runtime.worker.committer import Committer
 from sayiir_runtime.worker.desk import Desk
@@ -181,6 +206,104 @@ class LosesAChildAtAPause(MemoryControl):
         return head
 
 
+class RetriesWhatStillRuns(MemoryControl):
+    def retry(self, instance_id: InstanceId) -> Head:
+        def revive(head: Head) -> list[Cursor]:
+            if head.header.state is not InstanceState.FAILED:
+                return control.retry(head)
+            head.header.state = InstanceState.RUNNING
+            head.header.error = head.header.finished_at = None
+            return _let_go(head)
+
+        return self._change(instance_id, revive)
+
+
+class RevivesOnlyWhatFailed(MemoryControl):
+    def retry(self, instance_id: InstanceId) -> Head:
+        super().retry(instance_id)
+        run = self._store.run(instance_id)
+        for cursor in run.head.cursors.values():
+            cursor.held = cursor.state is not CursorState.READY or cursor.fresh_from == 0
+            self._store.refresh(run.tickets[cursor.key])
+        return self._change(instance_id, lambda _: [])
+
+
+class RetriesOnTheOldCount(MemoryControl):
+    def retry(self, instance_id: InstanceId) -> Head:
+        super().retry(instance_id)
+        for cursor in self._store.run(instance_id).head.cursors.values():
+            cursor.fresh_from = 0
+        return self._change(instance_id, lambda _: [])
+
+
+def _let_go(head: Head) -> list[Cursor]:
+    held = [cursor for cursor in head.cursors.values() if cursor.held]
+    for cursor in held:
+        cursor.held = False
+    return held
+
+
+class KeepsOldSignals(MemoryInstances):
+    def _create(self, new: NewInstance, now: datetime) -> Created | Exists:
+        inbox = self._store.inboxes.get(new.instance_id)
+        kept = [] if inbox is None else list(inbox.pending)
+        answer = super()._create(new, now)
+        if inbox is not None and new.replace:
+            inbox.pending.extend(kept)
+        return answer
+
+
+class TakesWritesOfReplacedRuns(MemoryCheckpoints):
+    def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
+        return super().commit([self._pass(checkpoint) for checkpoint in batch])
+
+    def _pass(self, checkpoint: Checkpoint) -> Checkpoint:
+        lease = checkpoint.lease
+        header = self._store.runs[lease.instance_id].head.header
+        return replace(checkpoint, lease=replace(lease, run_id=header.run_id))
+
+
+class OwnsWhatOthersHold(MemoryOwnership):
+    def own(self, session: SessionId, instance_id: InstanceId) -> Owned | Busy:
+        run = self._store.run(instance_id)
+        if run.head.header.owner is not None:
+            return super().own(session, instance_id)
+        run.head.header.owner = session
+        self._store.reindex(run)
+        return Owned(copy_head(run.head))
+
+
+class DisownsForAnyone(MemoryOwnership):
+    def disown(self, session: SessionId, run: RunKey) -> None:
+        owned = self._store.run_named(run)
+        owner = None if owned is None else owned.head.header.owner
+        super().disown(owner or session, run)
+
+
+class PoolsTakeTheOwned(MemoryClaims):
+    def claim(
+        self, session: SessionId, claim_no: int, lanes: Collection[Lane], limit: int
+    ) -> list[Claim]:
+        claims = super().claim(session, claim_no, lanes, limit)
+        now = self._store.clock.now()
+        owned = [
+            ticket
+            for run in self._store.runs.values()
+            for ticket in run.tickets.values()
+            if run.head.header.owner is not None and ticket.cursor.claimable(now)
+        ]
+        return claims or self._store.claim(owned[:1], session, claim_no)
+
+
+class LeavesOwnersDead(MemorySessions):
+    def _bury(self, session: Any) -> None:
+        owned = list(session.owns)
+        super()._bury(session)
+        for run in owned:
+            run.head.header.owner = session.new.session_id
+            self._store.reindex(run)
+
+
 class DeliversTooLate(MemorySignals):
     def send(self, instance_id: InstanceId, name: str, payload: bytes) -> int:
         run = self._store.runs.get(instance_id)
@@ -316,6 +439,85 @@ class ForgetsWhenItDrains(Desk):
     def give_back(self) -> list[Lease]:
         leases = super().give_back()
         return [] if self.is_draining else leases
+
+
+class GoesOnWhenHeld(Desk):
+    def _take_answer(self, held: Held, answer: Committed | Refused, now: datetime) -> None:
+        is_held = isinstance(answer, Committed) and answer.held
+        super()._take_answer(held, COMMITTED if is_held else answer, now)
+
+
+class KeepsWhatIsLost(Desk):
+    def answered(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
+        pairs = zip(batch, answers, strict=True)
+        kept = [(held, answer) for held, answer in pairs if not isinstance(answer, Lost)]
+        super().answered([held for held, _ in kept], [answer for _, answer in kept])
+
+
+class TakesLateResults(Desk):
+    """Tell the body of its timeout, and go on waiting for it."""
+
+    def overdue(self) -> list[Attempt]:
+        late: list[Attempt] = []
+        for held in self._deadlines.take(self.monotonic()):
+            assert held.attempt is not None
+            late.append(held.attempt)
+            if held.attempt.body.is_async:
+                held.attempt.time_out()
+                self._end(held)
+        return late
+
+
+class NeverTimesOut(Desk):
+    def overdue(self) -> list[Attempt]:
+        return []
+
+
+class TimesOutTooEarly(Desk):
+    """Believe that it is a second later, whenever it looks at what runs too long."""
+
+    def overdue(self) -> list[Attempt]:
+        late: list[Attempt] = []
+        for held in self._deadlines.take(self.monotonic() + 1.0):
+            assert held.attempt is not None
+            held.attempt.time_out()
+            late.append(held.attempt)
+            self._end(held)
+        return late
+
+
+class TriesWhatIsRefusedForEver(Desk):
+    def _refuse(self, held: Held, answer: Refused) -> None:
+        self._give_back(held)
+
+
+class SendsABadBatchAgain(Committer):
+    """Send a batch that the store fails on again as it is, instead of one by one."""
+
+    def _set_apart(self, batch: list[Held], error: Exception) -> None:
+        self._desk.gate.end_commit()
+        self._unsent.append(batch)
+
+
+# Runners.
+
+
+class _NeverGivesBackLater(Ownerships):
+    def give_back(self, run: RunKey, session: SessionId) -> None:
+        try:
+            self._backend.ownership.disown(session, run)
+        except BackendError:
+            return
+        finally:
+            self._keeper.drives.leave(run)
+
+
+class KeepsWhatItCannotGiveBack(CheckpointingRunner):
+    def __init__(self, backend: Backend, **options: Any) -> None:
+        super().__init__(backend, **options)
+        self._ownerships = _NeverGivesBackLater(
+            backend, self._keeper, waiting=self._waiting
+        )
 
 
 _LOST = Lost(LostReason.STALE)

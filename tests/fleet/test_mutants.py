@@ -17,6 +17,10 @@ RESTARTS = Faults(restart=0.05, latency=0.3)
 """Nothing goes wrong, but workers are replaced all the time."""
 
 
+BUSY = dataclasses.replace(ROUGH, retried=0.8, replaced=0.5, refused=0.2, broken=0.5)
+"""Weather in which much is asked from outside."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A mutant, what the violation must say, and in what kind of story to look for it."""
@@ -28,10 +32,13 @@ class Case:
     faults: Faults = ROUGH
     instances: int = 3
     workers: int = 3
+    runners: int = 1
 
 
-def _store(law: str, seeds: int = 100, **ports: type) -> Case:
-    return Case(parts=Parts(backend=the.store_with(**ports)), law=law, seeds=seeds)
+def _store(law: str, *, faults: Faults = ROUGH, runners: int = 1, **ports: type) -> Case:
+    return Case(
+        parts=Parts(backend=the.store_with(**ports)), law=law, faults=faults, runners=runners
+    )
 
 
 CASES = {
@@ -44,21 +51,66 @@ CASES = {
     "a claim gives foreign lanes": _store("does not serve", claims=the.GivesForeignLanes),
     "a claim gives no new fence": _store("given twice", claims=the.GivesNoNewFence),
     "a claim gives the worst first": _store("order of the queue", claims=the.GivesTheWorstFirst),
-    # At seed 0 nobody is steady for long enough to reap the dead, which another law finds first.
     "the living are reaped": Case(
-        parts=Parts(backend=the.store_with(sessions=the.ReapsTheLiving)), law="law 6", first=1
+        parts=Parts(backend=the.store_with(sessions=the.ReapsTheLiving)),
+        law="law 6",
+        workers=2,
+        runners=0,
     ),
     "nobody is reaped": _store("session of the dead", sessions=the.NeverReaps),
     "no death is counted": _store("counted wrongly", sessions=the.CountsNoDeaths),
-    "a death is charged to what is not marked": Case(
-        parts=Parts(backend=the.store_with(sessions=the.ChargesWhatWasNotMarked)),
-        law="counted wrongly",
-        faults=DEADLY,
-        instances=10,
-        workers=2,
+    "a death is charged to what is not marked": _store(
+        "counted wrongly", faults=DEADLY, sessions=the.ChargesWhatWasNotMarked
     ),
     "a worker ends those of its name": _store("ended others", sessions=the.EndsThoseOfTheSameName),
     "a pause loses a child": _store("wait for nobody", control=the.LosesAChildAtAPause),
+    "a replaced run leaves its signals": _store(
+        "left something", faults=BUSY, instances=the.KeepsOldSignals
+    ),
+    "a write of a replaced run is taken": _store(
+        "law 4", faults=BUSY, checkpoints=the.TakesWritesOfReplacedRuns
+    ),
+    "a worker keeps what it has lost": Case(
+        parts=Parts(desk=the.KeepsWhatIsLost), law="a place is taken", faults=BUSY
+    ),
+    "what still runs is retried": _store(
+        "still runs was retried", faults=BUSY, control=the.RetriesWhatStillRuns
+    ),
+    "a retry revives only what failed": _store(
+        "more than it must, or less", faults=BUSY, control=the.RevivesOnlyWhatFailed
+    ),
+    "a retry counts old attempts": _store(
+        "more than it must, or less", faults=BUSY, control=the.RetriesOnTheOldCount
+    ),
+    "a runner owns what others hold": _store(
+        "while others hold it", ownership=the.OwnsWhatOthersHold
+    ),
+    "a runner ends the ownership of another": _store(
+        "does not own", runners=3, ownership=the.DisownsForAnyone
+    ),
+    "a pool takes what is owned": _store("its run is owned", claims=the.PoolsTakeTheOwned),
+    "the dead own": _store("owned by an ended session", sessions=the.LeavesOwnersDead),
+    "a runner keeps what it cannot give back": Case(
+        parts=Parts(runner=the.KeepsWhatItCannotGiveBack), law="does not drive it", runners=3
+    ),
+    "a late result is taken": Case(
+        parts=Parts(desk=the.TakesLateResults), law="came after its timeout"
+    ),
+    "nothing is timed out": Case(
+        parts=Parts(desk=the.NeverTimesOut), law="runs on after its timeout"
+    ),
+    "a timeout comes too early": Case(
+        parts=Parts(desk=the.TimesOutTooEarly), law="before its time"
+    ),
+    "what is refused is tried for ever": Case(
+        parts=Parts(desk=the.TriesWhatIsRefusedForEver), law="tried for ever", faults=BUSY
+    ),
+    "a bad row takes its neighbours with it": Case(
+        parts=Parts(committer=the.SendsABadBatchAgain), law="with its neighbours", faults=BUSY
+    ),
+    "a worker goes on when held": Case(
+        parts=Parts(desk=the.GoesOnWhenHeld), law="told that it is held"
+    ),
     "an unanswered claim is kept": Case(
         parts=Parts(claimer=the.NeverReleasesAClaim), law="does not know"
     ),
@@ -108,7 +160,12 @@ def _find(case: Case) -> None:
 
 def _fleet(case: Case, seed: int) -> Fleet:
     return Fleet(
-        seed, workers=case.workers, instances=case.instances, faults=case.faults, parts=case.parts
+        seed,
+        workers=case.workers,
+        runners=case.runners,
+        instances=case.instances,
+        faults=case.faults,
+        parts=case.parts,
     )
 
 

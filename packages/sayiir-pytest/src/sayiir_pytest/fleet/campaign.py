@@ -26,6 +26,7 @@ class CampaignReport:
     deaths: int = 0
     refused: int = 0
     ends: Counter[str] = field(default_factory=Counter[str])
+    requests: Counter[str] = field(default_factory=Counter[str])
     violations: dict[int, str] = field(default_factory=dict[int, str])
 
     def add(self, report: FleetReport) -> None:
@@ -35,6 +36,7 @@ class CampaignReport:
         self.deaths += report.deaths
         self.refused += report.refused
         self.ends += report.ends
+        self.requests += report.requests
 
     def add_all(self, other: CampaignReport) -> None:
         """Count what another process has run."""
@@ -43,14 +45,19 @@ class CampaignReport:
         self.deaths += other.deaths
         self.refused += other.refused
         self.ends += other.ends
+        self.requests += other.requests
         self.violations |= other.violations
 
     def __str__(self) -> str:
-        ends = ", ".join(f"{number} {end}" for end, number in sorted(self.ends.items()))
         return (
             f"{self.seeds} seeds, {self.events} events, {self.deaths} deaths of workers, "
-            f"{self.refused} refused writes; instances: {ends}; {len(self.violations)} violations"
+            f"{self.refused} refused writes; instances: {_listed(self.ends)}; on the way: "
+            f"{_listed(self.requests)}; {len(self.violations)} violations"
         )
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
 
 
 def run_seeds(seeds: Sequence[int]) -> CampaignReport:

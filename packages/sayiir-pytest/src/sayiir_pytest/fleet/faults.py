@@ -20,6 +20,11 @@ class Faults:
     ``restart``: it ends in good order and is started again. ``outage`` is a partition of all.
     ``poison`` is how often an instance has a body that kills its process each time, ``skew`` how
     far a worker's clock is off, at most.
+
+    Of each instance: ``replaced`` (somebody starts it anew while it runs), ``refused`` (the store
+    refuses the output of one of its steps for good), ``broken`` (the store fails for a while on
+    each batch that holds one of its steps). ``retried`` is how often an operator who finds a
+    failed instance retries it.
     """
 
     lost: float = 0.0
@@ -39,6 +44,10 @@ class Faults:
     pause_seconds: float = 40.0
     poison: float = 0.0
     skew: float = 0.0
+    replaced: float = 0.0
+    refused: float = 0.0
+    broken: float = 0.0
+    retried: float = 0.0
 
 
 CALM: Final = Faults()
@@ -59,5 +68,9 @@ ROUGH: Final = Faults(
     outage=0.003,
     poison=0.1,
     skew=0.5,
+    replaced=0.2,
+    refused=0.05,
+    broken=0.1,
+    retried=0.3,
 )
 """Everything goes wrong, often."""

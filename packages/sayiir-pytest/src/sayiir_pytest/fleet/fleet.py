@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 from sayiir_core.authoring import Workflow
+from sayiir_core.authoring.context import TaskContext
 from sayiir_core.engine.explain import explain
-from sayiir_core.errors import InstanceNotFoundError, InstanceStateError
 from sayiir_core.ids import InstanceId
+from sayiir_core.snapshot.effect import Checkpoint
+from sayiir_core.snapshot.step import StepRecord, StepStatus
 from sayiir_pytest.fleet.bounds import Bounds
 from sayiir_pytest.fleet.faults import ROUGH, Faults
 from sayiir_pytest.fleet.instance import ENDS, Submitted
+from sayiir_pytest.fleet.operator import Operator
 from sayiir_pytest.fleet.parts import REAL, Parts
-from sayiir_pytest.fleet.plans import draw_plan
+from sayiir_pytest.fleet.plans import TIMEOUTS, draw_plan
+from sayiir_pytest.fleet.process import Process
+from sayiir_pytest.fleet.runner import VirtualRunner
 from sayiir_pytest.fleet.watch import Violation, Watch
 from sayiir_pytest.fleet.watched import WatchedBackend
 from sayiir_pytest.fleet.worker import VirtualWorker
@@ -24,8 +28,6 @@ from sayiir_pytest.fleet.world import World
 from sayiir_pytest.strategies.build import build
 from sayiir_pytest.strategies.calls import CallLog
 from sayiir_pytest.strategies.expect import Expected, expected
-from sayiir_runtime.payloads import default_codec
-from sayiir_runtime.worker.held import Held
 
 _ROUGH_SECONDS: Final = 90.0
 _PATIENCE_SECONDS: Final = 6000.0
@@ -36,10 +38,16 @@ _TOLD: Final = 60
 
 @dataclass(slots=True, kw_only=True)
 class FleetReport:
-    """What happened: how the instances ended, and how often what went wrong."""
+    """What happened: how the instances ended, and how often what went wrong.
+
+    ``requests`` counts what came from outside: ``replaced``, ``retried`` and ``owned`` runs,
+    ``replaced at work`` those of them that a process held; ``timed_out`` bodies,
+    ``refused_rows`` and ``broken_rows`` are what the limits have met.
+    """
 
     seed: int
     ends: Counter[str] = field(default_factory=Counter[str])
+    requests: Counter[str] = field(default_factory=Counter[str])
     events: int = 0
     seconds: float = 0.0
     deaths: int = 0
@@ -49,7 +57,7 @@ class FleetReport:
 
 
 class Fleet:
-    """Workers over one store; everything that happens follows from the seed.
+    """Workers over one store, and runners beside them; all that happens follows from the seed.
 
     Raises ``Violation`` from ``run`` when a law does not hold.
     """
@@ -59,6 +67,7 @@ class Fleet:
         seed: int,
         *,
         workers: int = 3,
+        runners: int = 1,
         instances: int = 3,
         faults: Faults = ROUGH,
         parts: Parts = REAL,
@@ -69,14 +78,15 @@ class Fleet:
         self.watch = Watch(self.backend)
         self.watch.is_calm = faults.lost + faults.late + faults.unanswered + faults.doubled == 0
         self.submitted: dict[InstanceId, Submitted] = {}
-        self._watched = WatchedBackend(self.backend, self.watch, lambda: self.submitted)
+        self._watched = WatchedBackend(self.backend, self.watch, lambda: self.submitted, self)
+        self._operator = Operator(self.world, self._watched)
         self._parts = parts
         self.deaths = 0
         self._workers: list[VirtualWorker] = []
+        self._runners: list[VirtualRunner] = []
         self._bounds = Bounds()
         self._is_rough = True
-        self._size = workers
-        self._instances = instances
+        self._sizes = (workers, runners, instances)
         self._numbers = 0
 
     # What a user may add.
@@ -90,31 +100,32 @@ class Fleet:
             instance_id=InstanceId(f"i{number}"), workflow=workflow, value=value, expected=outcome
         )
         self.submitted[one.instance_id] = one
-        self.world.after(at, partial(one.submit, self.backend))
-        for name, payload in outcome.signals:
-            when = self.world.random.uniform(0, _ROUGH_SECONDS)
-            encoded = default_codec().encode(payload)
-            self.world.after(
-                when, partial(self._watched.signals.send, one.instance_id, name, encoded)
-            )
+        self._operator.submit(one, at=at, within=_ROUGH_SECONDS)
         return one
 
     def run(self) -> FleetReport:
         """Tell the story to its end: rough times, then peace in which everything must end."""
+        workers, runners, instances = self._sizes
         if not self.submitted:
-            self._submit_plans()
+            self._submit_plans(instances)
         workflows = [one.workflow for one in self.submitted.values()]
-        for position in range(self._size):
+        for position in range(workers):
             # Sometimes two workers believe that they have the same name.
             name = "w0" if self.world.chance(0.1) else f"w{position}"
             # The first serves everything, so that nothing waits for a worker that does not exist.
             is_partial = position > 0 and self.world.chance(0.2)
             self._employ(name, workflows[::2] if is_partial else workflows)
-        self.world.after(1.0, self._misfortune)
         try:
+            for position in range(runners):
+                self._engage(f"r{position}")
+            self._operator.start()
+            self.world.after(1.0, self._misfortune)
             self._tell()
         except Violation as violation:
             raise Violation(self._story_of(violation)) from violation
+        finally:
+            for runner in self._runners:
+                runner.vanish()
         return self._report()
 
     # The story.
@@ -134,106 +145,113 @@ class Fleet:
                 raise Violation(f"some instances never end:\n{self._explained()}")
         self._check()
         for one in self.submitted.values():
-            fault = one.fault(self.backend, self.backend.instances.load(one.instance_id))
+            head = self.backend.instances.load(one.instance_id)
+            fault = one.fault(self.backend, head, self.watch)
             if fault is not None:
                 raise Violation(f"{one.instance_id} {fault}")
 
-    def _submit_plans(self) -> None:
+    def _submit_plans(self, number_of_instances: int) -> None:
         random = self.world.random
-        for number in range(self._instances):
-            plan = draw_plan(random)
-            workflow = build(
-                plan, CallLog(), name=f"p{number}", retry_delay=random.choice([0.1, 5])
-            )
+        for number in range(number_of_instances):
+            plan = draw_plan(random, timeouts=TIMEOUTS)
+            delay = random.choice([0.1, 5])
+            workflow = build(plan, _Calls(self._called), name=f"p{number}", retry_delay=delay)
             value = random.randint(0, 99)
             one = self.submit(workflow, value, expected(plan, value), at=random.uniform(0, 20))
-            if self.world.chance(self.world.faults.poison):
-                self._poison(one)
-            if self.world.chance(0.2):
-                self.world.after(random.uniform(0, 60), partial(self._pause, one))
-            if self.world.chance(0.1):
-                self.world.after(random.uniform(0, 80), partial(self._cancel, one))
+            one.plan = plan
+            self._operator.befall(one)
 
-    def _poison(self, one: Submitted) -> None:
-        nodes = [node.ordinal for node in one.workflow.definition.nodes if hasattr(node, "policy")]
-        if not nodes:
-            return
-        one.killer = self.world.random.choice(nodes)
-        one.kills_left = self.world.random.choice([1, 2, 3, 99])
+    def _called(self, context: TaskContext) -> None:
+        for runner in self._runners:
+            runner.calls(context)
 
-    def _pause(self, one: Submitted) -> None:
-        if self._ask(
-            one, lambda: self.backend.control.pause(one.instance_id, reason=None, by=None)
-        ):
-            one.is_paused = True
-            self.world.after(self.world.random.uniform(0, 40), partial(self._unpause, one))
+    # Those who work.
 
-    def _unpause(self, one: Submitted) -> None:
-        self._ask(one, lambda: self.backend.control.unpause(one.instance_id))
-        one.is_paused = False
-
-    def _cancel(self, one: Submitted) -> None:
-        cancel = self.backend.control.cancel
-        if self._ask(one, lambda: cancel(one.instance_id, reason="simulated", by=None)):
-            one.is_cancelled = True
-
-    def _ask(self, one: Submitted, request: Callable[[], Any]) -> bool:
-        try:
-            request()
-        except (InstanceNotFoundError, InstanceStateError):
-            return False
-        self.world.tell(f"a request reaches {one.instance_id}")
-        return True
+    def _process(self, name: str) -> tuple[Process, int]:
+        self._numbers += 1
+        return Process(self.world, f"{name}#{self._numbers}"), self._numbers
 
     def _employ(self, name: str, workflows: Iterable[Workflow[Any, Any]]) -> None:
-        self._numbers += 1
+        process, number = self._process(name)
+
+        def bury(dead: VirtualWorker) -> None:
+            self._workers.remove(dead)
+            self.deaths += not dead.is_leaving
+            self._bounds.reset()
+            self.world.after(self.world.random.uniform(0, 20), again)
+
+        def again() -> None:
+            self._employ(name, workflows)
+
         worker = VirtualWorker(
-            self.world,
+            process,
             self._watched,
             self.watch,
             workflows,
             worker_id=name,
-            number=self._numbers,
+            number=number,
             concurrency=self.world.random.choice([1, 2, 8]),
             kills=self._kills,
-            on_end=lambda dead: self._bury(dead, name, workflows),
+            on_end=bury,
             parts=self._parts,
         )
         self._workers.append(worker)
         worker.start()
 
-    def _bury(
-        self, dead: VirtualWorker, name: str, workflows: Iterable[Workflow[Any, Any]]
-    ) -> None:
-        self.deaths += not dead.is_leaving
-        self._bounds.reset()
-        self._workers.remove(dead)
-        wait = self.world.random.uniform(0, 20)
-        self.world.after(wait, lambda: self._employ(name, workflows))
+    def _engage(self, name: str) -> None:
+        process, number = self._process(name)
 
-    def _kills(self, held: Held) -> bool:
-        one = self.submitted[held.claim.lease.instance_id]
-        if one.killer != held.claim.cursor.node or one.kills_left == 0:
-            return False
-        one.kills_left -= one.kills_left < 99
-        return True
+        def bury(dead: VirtualRunner) -> None:
+            self._runners.remove(dead)
+            self._bounds.reset()
+            self.world.after(self.world.random.uniform(0, 20), lambda: self._engage(name))
+
+        runner = VirtualRunner(
+            process,
+            self._watched,
+            self.watch,
+            list(self.submitted.values()),
+            number=number,
+            kills=self._kills,
+            on_end=bury,
+            parts=self._parts,
+        )
+        self._runners.append(runner)
+        runner.start()
+
+    def _kills(self, instance_id: InstanceId, node: int) -> bool:
+        return self.submitted[instance_id].kills(node)
 
     def _misfortune(self) -> None:
         world, faults = self.world, self.world.faults
-        self.world.after(1.0, self._misfortune)
+        world.after(1.0, self._misfortune)
         if world.chance(faults.outage):
             seconds = world.random.uniform(0, 2 * faults.pause_seconds)
             world.tell(f"the store is out for {seconds:.1f} s")
             world.begin_outage(seconds)
-        for worker in list(self._workers):
+        for one in [*self._workers, *self._runners]:
             if world.chance(faults.death):
-                worker.die()
+                one.die()
             elif world.chance(faults.restart):
-                worker.leave()
+                one.leave()
             elif world.chance(faults.pause):
-                worker.stand_still(world.random.uniform(0, faults.pause_seconds))
+                one.process.stand_still(world.random.uniform(0, faults.pause_seconds))
             elif world.chance(faults.partition):
-                worker.cut_off(world.random.uniform(0, faults.pause_seconds))
+                one.process.cut_off(world.random.uniform(0, faults.pause_seconds))
+
+    def breaks(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether the store fails on this row at the moment."""
+        one = self.submitted[checkpoint.lease.instance_id]
+        if one.broken is None or self.world.monotonic() >= one.broken_until:
+            return False
+        head = self.backend.instances.load(one.instance_id)
+        cursor = head.cursors.get(checkpoint.lease.key)
+        return cursor is not None and cursor.node == one.broken
+
+    def refuses(self, checkpoint: Checkpoint, step: StepRecord) -> bool:
+        """Tell whether the store can never hold this row."""
+        refused = self.submitted[checkpoint.lease.instance_id].refused
+        return step.node == refused and step.status is StepStatus.SUCCEEDED
 
     def _make_peace(self) -> None:
         self._is_rough = False
@@ -253,7 +271,7 @@ class Fleet:
             self.watch.check(head, live)
         if not self._is_rough:
             now, moment = self.world.clock.now(), self.world.monotonic()
-            self._bounds.check(heads, self._workers, now, moment)
+            self._bounds.check(heads, self._workers, self._runners, now, moment)
 
     def _explained(self) -> str:
         lines: list[str] = []
@@ -275,9 +293,18 @@ class Fleet:
         return f"{violation}\nseed {self.seed}, at {self.world.monotonic():.3f} s:\n{told}"
 
     def _report(self) -> FleetReport:
+        limits = self.watch.limits
         return FleetReport(
             seed=self.seed,
             ends=Counter(one.end for one in self.submitted.values()),
+            requests=self.watch.requests.counts
+            + Counter(
+                {
+                    "timed out": limits.late.total(),
+                    "refused rows": limits.refused.total(),
+                    "broken rows": limits.broken,
+                }
+            ),
             events=self.world.events,
             seconds=self.world.monotonic(),
             deaths=self.deaths,
@@ -285,3 +312,15 @@ class Fleet:
             late_starts=self.watch.late_starts,
             repeated_bodies=sum(n - 1 for n in self.watch.started.values()),
         )
+
+
+class _Calls(CallLog):
+    """The calls of bodies, each told before it is answered."""
+
+    def __init__(self, tell: Any) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def note(self, context: TaskContext, value: Any) -> None:
+        super().note(context, value)
+        self._tell(context)

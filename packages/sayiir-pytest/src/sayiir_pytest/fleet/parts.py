@@ -8,6 +8,7 @@ from typing import Final
 
 from sayiir_core.ports.clock import Clock
 from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.runner.checkpointing import CheckpointingRunner
 from sayiir_runtime.worker.claimer import Claimer
 from sayiir_runtime.worker.committer import Committer
 from sayiir_runtime.worker.desk import Desk
@@ -19,12 +20,13 @@ def _memory(clock: Clock) -> InMemoryBackend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The store, and the classes that decide for a worker."""
+    """The store, and the classes that decide for a worker and for a runner."""
 
     backend: Callable[[Clock], InMemoryBackend] = _memory
     desk: type[Desk] = Desk
     claimer: type[Claimer] = Claimer
     committer: type[Committer] = Committer
+    runner: type[CheckpointingRunner] = CheckpointingRunner
 
 
 REAL: Final = Parts()

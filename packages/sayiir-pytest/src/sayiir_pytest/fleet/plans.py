@@ -26,15 +26,24 @@ DELAYS = (0, 1, 3_000, 60_000)
 """Lengths of delays, in milliseconds."""
 
 
-def draw_plan(random: Random, *, delays: Sequence[int] = DELAYS) -> Plan:
+TIMEOUTS = (0, 0, 0, 0, 2, 8)
+"""Timeouts of tasks, in seconds, 0 for none; in simulated time only, since what fails then hangs."""
+
+
+def draw_plan(
+    random: Random, *, delays: Sequence[int] = DELAYS, timeouts: Sequence[int] = (0,)
+) -> Plan:
     """Return a plan of up to a few dozen elements, nested up to three levels."""
-    return Plan(elements=numbered(_Drawer(random, delays).line(0, longest=3)))
+    return Plan(elements=numbered(_Drawer(random, delays, timeouts).line(0, longest=3)))
 
 
 class _Drawer:
-    def __init__(self, random: Random, delays: Sequence[int]) -> None:
+    def __init__(
+        self, random: Random, delays: Sequence[int], timeouts: Sequence[int]
+    ) -> None:
         self._random = random
         self._delays = delays
+        self._timeouts = timeouts
 
     def line(self, depth: int, *, longest: int = 2) -> Elements:
         return tuple(self._element(depth) for _ in range(self._random.randint(1, longest)))
@@ -49,11 +58,20 @@ class _Drawer:
         random = self._random
         add, form = random.randint(0, 9), random.choice(list(Form))
         is_async = random.random() < 0.3
+        timeout = random.choice(self._timeouts)
         if random.random() < 0.15:
             fails = random.randint(1, 2)
             retries = fails + random.choice([0, 0, 0, 1, -1])
-            return Task(add=add, form=form, fails=fails, retries=retries, is_async=is_async)
-        return Task(add=add, form=form, is_async=is_async)
+            return Task(
+                add=add,
+                form=form,
+                fails=fails,
+                retries=retries,
+                is_async=is_async,
+                timeout=timeout,
+                hangs=timeout > 0,
+            )
+        return Task(add=add, form=form, is_async=is_async, timeout=timeout)
 
     def _delay(self, _depth: int) -> Delay:
         return Delay(milliseconds=self._random.choice(self._delays))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextvars
+import math
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.errors import BackendError
-from sayiir_core.ids import SessionId
+from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.backend import Backend
+from sayiir_pytest.fleet.bodies import attempt_number, call, seconds_of_body
 from sayiir_pytest.fleet.keeper import VirtualKeeper
 from sayiir_pytest.fleet.parts import REAL, Parts
+from sayiir_pytest.fleet.process import Process
 from sayiir_pytest.fleet.watch import Watch
-from sayiir_pytest.fleet.world import World
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.input import MISSING, InputReader
@@ -30,16 +30,17 @@ _BEAT_SECONDS = 5.0
 _GRACE_SECONDS = 10.0
 _SETTLE_SECONDS = 5.0
 _STEP_SECONDS = 0.1
-_BODY_SECONDS = (0.0, 0.01, 0.5, 3.0, 45.0)
-_BODY_WEIGHTS = (60, 20, 10, 8, 2)
+
+
+Kills = Callable[[InstanceId, int], bool]
 
 
 class VirtualWorker:
-    """One process. ``kills`` tells whether the body of a step kills it."""
+    """A process. ``kills`` tells whether the body at a node of an instance kills it."""
 
     def __init__(
         self,
-        world: World,
+        process: Process,
         backend: Backend,
         watch: Watch,
         workflows: Iterable[Workflow[Any, Any]],
@@ -47,33 +48,36 @@ class VirtualWorker:
         worker_id: str,
         number: int,
         concurrency: int,
-        kills: Callable[[Held], bool],
+        kills: Kills,
         on_end: Callable[[VirtualWorker], None],
         parts: Parts = REAL,
     ) -> None:
-        self.name = f"{worker_id}#{number}"
-        self.is_dead = False
+        self.process = process
         self.is_leaving = False
-        self._world = world
+        self._world = process.world
         self._backend = backend
         self._watch = watch
         self._kills = kills
         self._on_end = on_end
         # Commits without an answer, each by its guard, until they are sent again.
         self.unclear: set[str] = set()
-        self._still_until = 0.0
-        self._cut_off_until = 0.0
-        self._skew = timedelta(seconds=world.random.uniform(-1, 1) * world.faults.skew)
+        self._limits: dict[Attempt, float] = {}
         serving = Serving(workflows, default_codec())
         self.desk = parts.desk(
             serving,
             concurrency=concurrency,
             aging_interval=backend.claims.aging_interval,
-            clock=self._now,
-            monotonic=world.monotonic,
+            clock=process.now,
+            monotonic=process.world.monotonic,
         )
-        self._keeper = VirtualKeeper(backend, worker_id, number, serving)
-        self._equip(parts, Outage(self.desk.counts, worker_id, world.random))
+        self._keeper = VirtualKeeper(
+            backend,
+            worker_id,
+            number,
+            monotonic=process.world.monotonic,
+            lanes=tuple(sorted(serving.lanes)),
+        )
+        self._equip(parts, Outage(self.desk.counts, worker_id, self._world.random))
 
     def _equip(self, parts: Parts, outage: Outage) -> None:
         committer = parts.committer(
@@ -110,22 +114,17 @@ class VirtualWorker:
         """Return its session, None if it has none at the moment."""
         return self._keeper.current
 
-    @property
-    def is_able(self) -> bool:
-        """Tell whether it neither stands still nor is cut off."""
-        return self._is_connected() and self._world.monotonic() >= self._still_until
-
     # What happens to it.
 
     def die(self) -> None:
         """Be killed: nothing of it happens any more, what it has sent still arrives."""
-        if not self.is_dead:
-            self._world.tell(f"{self.name} dies")
+        if not self.process.is_dead:
+            self._world.tell(f"{self.process.name} dies")
             self.is_leaving = False
             self._vanish()
 
     def _vanish(self) -> None:
-        self.is_dead = True
+        self.process.is_dead = True
         if self._claimer.subscription is not None:
             self._claimer.subscription.close()
         self._on_end(self)
@@ -134,7 +133,7 @@ class VirtualWorker:
         """End in good order: let what runs end for a while, give the rest back, say so."""
         if self.is_leaving:
             return
-        self._world.tell(f"{self.name} leaves")
+        self._world.tell(f"{self.process.name} leaves")
         self.is_leaving = True
         self.desk.drain()
         self._claims.stop()
@@ -170,34 +169,9 @@ class VirtualWorker:
             except BackendError:
                 return
 
-    def stand_still(self, seconds: float) -> None:
-        """Be stopped for a while: a suspended machine, a long collection of garbage."""
-        self._world.tell(f"{self.name} stands still for {seconds:.1f} s")
-        self._still_until = max(self._still_until, self._world.monotonic() + seconds)
-
-    def cut_off(self, seconds: float) -> None:
-        """Reach the store no more for a while."""
-        self._world.tell(f"{self.name} is cut off for {seconds:.1f} s")
-        self._cut_off_until = max(self._cut_off_until, self._world.monotonic() + seconds)
-
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Do something later, unless dead, and not while standing still."""
-        self._world.after(seconds, lambda: self._do(action))
-
-    def _do(self, action: Callable[[], None]) -> None:
-        if self.is_dead:
-            return
-        wait = self._still_until - self._world.monotonic()
-        if wait > 0:
-            self._world.after(wait, lambda: self._do(action))
-        else:
-            action()
-
-    def _now(self) -> datetime:
-        return self._world.clock.now() + self._skew
-
-    def _is_connected(self) -> bool:
-        return self._world.monotonic() >= self._cut_off_until
+        self.process.after(seconds, action)
 
     # Running scripts.
 
@@ -218,14 +192,11 @@ class VirtualWorker:
 
         def fail(error: BaseException) -> None:
             self.unclear |= guards
-            self._do(lambda: self._continue(script, lambda: script.throw(error), done))
+            self._continue(script, lambda: script.throw(error), done)
 
-        self._world.send(
+        self.process.send(
             call,
-            reachable=self._is_connected,
-            answered=lambda result: self._do(
-                lambda: self._continue(script, lambda: script.send(result), done)
-            ),
+            answered=lambda result: self._continue(script, lambda: script.send(result), done),
             failed=fail,
         )
 
@@ -267,7 +238,7 @@ class VirtualWorker:
 
     def _lose_session(self, session: SessionId) -> None:
         if self._keeper.current == session:
-            self._world.tell(f"{self.name} has lost its session {session}")
+            self._world.tell(f"{self.process.name} has lost its session {session}")
             self._keeper.lost(session)
             self.unclear.clear()
             self.desk.forget(session)
@@ -283,14 +254,13 @@ class VirtualWorker:
             self._commits.wake()
 
     def _begin(self, held: Held) -> None:
-        attempt = held.begin(MISSING, self._now)
-        if not (self._is_connected() and self._world.is_store_reachable):
+        attempt = held.begin(MISSING, self.process.now)
+        if not (self.process.is_connected and self._world.is_store_reachable):
             self.desk.unfit(held)
             self._claims.wake()
             return
         self._watch.body_starts(held, self.desk.running())
-        assert held.body is not None
-        lease, program = held.claim.lease, held.program
+        body, lease, program = attempt.body, held.claim.lease, held.program
         reader = InputReader(
             self._backend.results,
             program.codec,
@@ -298,24 +268,63 @@ class VirtualWorker:
             lease.instance_id,
             lease.run_id,
         )
-        if held.body.takes_value:
+        if body.takes_value:
             try:
-                attempt.value = reader.read(held.claim, held.carry, held.body)
-            except BackendError:
+                attempt.value = reader.read(held.claim, held.carry, body)
+            except BackendError as error:
                 # Its instance was replaced; only a worker that has lost it finds that out.
-                self.desk.unfit(held)
+                attempt.fail(error)
+                self._ended(held, attempt)
                 return
-        self.desk.started(held)
-        (seconds,) = self._world.random.choices(_BODY_SECONDS, _BODY_WEIGHTS)
-        if self._kills(held):
+        self._run(held, attempt)
+
+    def _run(self, held: Held, attempt: Attempt) -> None:
+        if not self.desk.started(held):
+            return
+        body, cursor = attempt.body, held.claim.cursor
+        limit = body.timeout_seconds
+        if limit is not None:
+            self._limits[attempt] = self._world.monotonic() + limit
+            self.after(limit, self._look_after)
+        seconds = seconds_of_body(self._world.random, body.metadata, attempt_number(attempt))
+        if self._kills(held.claim.lease.instance_id, cursor.node):
             self.after(seconds / 2, self.die)
         self.after(seconds, partial(self._end, held, attempt))
 
     def _end(self, held: Held, attempt: Attempt) -> None:
-        contextvars.copy_context().run(_call, attempt)
+        # Whoever looks for what runs too long is never later than the end of it.
+        if self._limits.get(attempt, math.inf) <= self._world.monotonic():
+            self._look_after()
+        # A coroutine that was given up is cancelled, a thread runs on.
+        if not (attempt.is_set and attempt.body.is_async):
+            call(attempt)
+            self._ended(held, attempt)
+
+    def _ended(self, held: Held, attempt: Attempt) -> None:
+        self._limits.pop(attempt, None)
         self.desk.ended(held, attempt)
         self._start_bodies()
         self._commits.wake()
+
+    def _look_after(self) -> None:
+        """Give up what runs too long, as the thread does that looks after bodies."""
+        moment = self._world.monotonic()
+        for attempt in self.desk.overdue():
+            if self._limits.pop(attempt, moment) > moment:
+                path, lease = attempt.body.node.path, attempt.claim.lease
+                raise self._watch.violates(f"{path} of {lease} was timed out before its time")
+            self._watch.timed_out(attempt)
+            attempt.is_set = True
+        self._look_around()
+
+    def overdue(self) -> list[str]:
+        """Return what runs although its timeout has passed, and was not given up."""
+        moment = self._world.monotonic()
+        return [
+            f"{attempt.body.node.path} of {attempt.claim.lease}"
+            for attempt, limit in self._limits.items()
+            if limit < moment and not attempt.is_set
+        ]
 
 
 def _guards_of(call: Callable[[], Any]) -> set[str]:
@@ -324,18 +333,6 @@ def _guards_of(call: Callable[[], Any]) -> set[str]:
         return set()
     (batch,) = call.args
     return {f"{it.lease.run_id} {it.lease.key} {it.lease.fence}/{it.seq}" for it in batch}
-
-
-def _call(attempt: Attempt) -> None:
-    if not attempt.body.is_async:
-        attempt.run()
-        return
-    # A body of a simulation waits for nothing, so one push takes it to its end.
-    try:
-        attempt.run_async().send(None)
-    except StopIteration:
-        return
-    raise RuntimeError(f"{attempt.body.node.path} must not wait for anything in a simulation")
 
 
 def _not_yet() -> Script[bool]:

@@ -81,6 +81,7 @@ class World:
         reachable: Callable[[], bool],
         answered: Callable[[Any], None],
         failed: Callable[[BaseException], None],
+        may_double: bool = True,
     ) -> None:
         """Carry a call to the store, and its result or error back."""
         there, back = self._way(), self._way()
@@ -91,7 +92,7 @@ class World:
             self.after(there + back + self.random.uniform(0, 10), lambda: _do(call))
         else:
             is_lost = self.chance(self.faults.unanswered)
-            is_doubled = self.chance(self.faults.doubled)
+            is_doubled = may_double and self.chance(self.faults.doubled)
             self.after(
                 there,
                 lambda: self._arrive(call, reachable, answered, failed, back, is_lost, is_doubled),

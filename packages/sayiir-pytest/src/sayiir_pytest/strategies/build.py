@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
-from sayiir_core.authoring import Flow, LoopResult, Workflow, get_task_context, task
+from sayiir_core.authoring import (
+    Flow,
+    LoopResult,
+    TaskMetadata,
+    Workflow,
+    get_task_context,
+    task,
+)
 from sayiir_core.policy import RetryPolicy
 from sayiir_pytest.strategies.calls import CallLog
 from sayiir_pytest.strategies.plan import (
+    LATE,
     Child,
     Delay,
     Element,
@@ -27,6 +35,14 @@ from sayiir_pytest.strategies.plan import (
 
 Body = Callable[..., Any]
 Decide = Callable[[Any], Any]
+
+_HANGS: Final = "hangs in this many attempts: "
+
+
+def hanging_attempts(metadata: TaskMetadata) -> int:
+    """Return how many attempts of a generated task run longer than its timeout."""
+    described = metadata.description or ""
+    return int(described.removeprefix(_HANGS)) if described.startswith(_HANGS) else 0
 
 
 def build(
@@ -128,9 +144,10 @@ class _Builder:
 
     def _body(self, plan: Task, name: str, decide: Decide | None) -> Body:
         def run(value: Any) -> Any:
-            if self._note(value) <= plan.fails:
+            is_bad = self._note(value) <= plan.fails
+            if is_bad and not plan.hangs:
                 raise PlannedError(plan.failure)
-            result = result_of(plan, value)
+            result = LATE if is_bad else result_of(plan, value)
             return result if decide is None else decide(result)
 
         async def run_async(value: Any) -> Any:
@@ -139,6 +156,10 @@ class _Builder:
         options: dict[str, Any] = {"tags": [plan.tag] if plan.tag else None}
         if plan.retries:
             options["retries"] = RetryPolicy(plan.retries, self._retry_delay)
+        if plan.timeout:
+            options["timeout"] = plan.timeout
+        if plan.hangs:
+            options["description"] = f"{_HANGS}{plan.fails}"
         return task(name, **options)(run_async if plan.is_async else run)
 
     def _note(self, value: Any) -> int:

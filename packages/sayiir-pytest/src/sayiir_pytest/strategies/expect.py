@@ -100,7 +100,7 @@ class _Story:
     def _task(self, task: Task, value: Any) -> Any:
         self.calls += min(task.fails, task.retries) + 1
         if task.fails > task.retries:
-            raise _StopError(f"PlannedError: {task.failure}")
+            raise _StopError("TaskTimeoutError" if task.hangs else f"PlannedError: {task.failure}")
         return result_of(task, value)
 
     def _fork(self, fork: Fork, value: Any) -> Any:

@@ -13,6 +13,9 @@ from sayiir_core.policy import OnMax
 RANGE: Final = 9973
 """Every number in a generated workflow is below this one."""
 
+LATE: Final = "too late"
+"""What a body returns that nobody waits for any more; a run never gives it."""
+
 
 class PlannedError(Exception):
     """Be raised by a task that is planned to fail."""
@@ -50,7 +53,8 @@ class Task(_Short):
 
     The first ``fails`` attempts raise ``PlannedError(failure)``; with ``retries`` below that the
     task fails for good. ``tag`` is the worker tag that it needs, ``is_async`` makes it a coroutine
-    function.
+    function. With ``hangs``, for simulated time only, these attempts run longer than ``timeout``
+    seconds (0 for no timeout) instead, and then return ``LATE``.
     """
 
     add: int = 0
@@ -60,6 +64,8 @@ class Task(_Short):
     retries: int = 0
     tag: str | None = None
     is_async: bool = False
+    timeout: int = 0
+    hangs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
