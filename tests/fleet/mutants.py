@@ -515,9 +515,7 @@ class _NeverGivesBackLater(Ownerships):
 class KeepsWhatItCannotGiveBack(CheckpointingRunner):
     def __init__(self, backend: Backend, **options: Any) -> None:
         super().__init__(backend, **options)
-        self._ownerships = _NeverGivesBackLater(
-            backend, self._keeper, waiting=self._waiting
-        )
+        self._ownerships = _NeverGivesBackLater(backend, self._keeper, waiting=self._waiting)
 
 
 _LOST = Lost(LostReason.STALE)

@@ -10,15 +10,20 @@ import pytest
 from sayiir_pytest.fleet import ROUGH, Faults, Fleet, Parts, Violation, bounds
 from tests.fleet import mutants as the
 
-DEADLY = dataclasses.replace(ROUGH, poison=0.4, death=0.03)
+POOL = dataclasses.replace(ROUGH, replaced=0, refused=0, broken=0, retried=0)
+"""Weather in which nothing but workers and the store goes wrong."""
+
+DEADLY = dataclasses.replace(POOL, poison=0.4, death=0.03)
 """Weather in which several bodies are under suspicion at a time."""
 
 RESTARTS = Faults(restart=0.05, latency=0.3)
 """Nothing goes wrong, but workers are replaced all the time."""
 
-
-BUSY = dataclasses.replace(ROUGH, retried=0.8, replaced=0.5, refused=0.2, broken=0.5)
+BUSY = dataclasses.replace(ROUGH, retried=0.8, replaced=0.5, refused=0.2, broken=0.5, paused=0.8)
 """Weather in which much is asked from outside."""
+
+LOSSY = dataclasses.replace(POOL, lost=0.3, death=0)
+"""Weather in which many requests never arrive."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +34,13 @@ class Case:
     law: str
     first: int = 0
     seeds: int = 100
-    faults: Faults = ROUGH
+    faults: Faults = POOL
     instances: int = 3
     workers: int = 3
-    runners: int = 1
+    runners: int = 0
 
 
-def _store(law: str, *, faults: Faults = ROUGH, runners: int = 1, **ports: type) -> Case:
+def _store(law: str, *, faults: Faults = POOL, runners: int = 0, **ports: type) -> Case:
     return Case(
         parts=Parts(backend=the.store_with(**ports)), law=law, faults=faults, runners=runners
     )
@@ -51,12 +56,7 @@ CASES = {
     "a claim gives foreign lanes": _store("does not serve", claims=the.GivesForeignLanes),
     "a claim gives no new fence": _store("given twice", claims=the.GivesNoNewFence),
     "a claim gives the worst first": _store("order of the queue", claims=the.GivesTheWorstFirst),
-    "the living are reaped": Case(
-        parts=Parts(backend=the.store_with(sessions=the.ReapsTheLiving)),
-        law="law 6",
-        workers=2,
-        runners=0,
-    ),
+    "the living are reaped": _store("law 6", sessions=the.ReapsTheLiving),
     "nobody is reaped": _store("session of the dead", sessions=the.NeverReaps),
     "no death is counted": _store("counted wrongly", sessions=the.CountsNoDeaths),
     "a death is charged to what is not marked": _store(
@@ -83,15 +83,21 @@ CASES = {
         "more than it must, or less", faults=BUSY, control=the.RetriesOnTheOldCount
     ),
     "a runner owns what others hold": _store(
-        "while others hold it", ownership=the.OwnsWhatOthersHold
+        "while others hold it", runners=1, ownership=the.OwnsWhatOthersHold
     ),
     "a runner ends the ownership of another": _store(
         "does not own", runners=3, ownership=the.DisownsForAnyone
     ),
-    "a pool takes what is owned": _store("its run is owned", claims=the.PoolsTakeTheOwned),
-    "the dead own": _store("owned by an ended session", sessions=the.LeavesOwnersDead),
+    "a pool takes what is owned": _store(
+        "its run is owned", runners=1, claims=the.PoolsTakeTheOwned
+    ),
+    "the dead own": _store("owned by an ended session", runners=3, sessions=the.LeavesOwnersDead),
     "a runner keeps what it cannot give back": Case(
-        parts=Parts(runner=the.KeepsWhatItCannotGiveBack), law="does not drive it", runners=3
+        parts=Parts(runner=the.KeepsWhatItCannotGiveBack),
+        law="does not drive it",
+        faults=LOSSY,
+        instances=10,
+        runners=3,
     ),
     "a late result is taken": Case(
         parts=Parts(desk=the.TakesLateResults), law="came after its timeout"
@@ -109,7 +115,7 @@ CASES = {
         parts=Parts(committer=the.SendsABadBatchAgain), law="with its neighbours", faults=BUSY
     ),
     "a worker goes on when held": Case(
-        parts=Parts(desk=the.GoesOnWhenHeld), law="told that it is held"
+        parts=Parts(desk=the.GoesOnWhenHeld), law="told that it is held", faults=BUSY
     ),
     "an unanswered claim is kept": Case(
         parts=Parts(claimer=the.NeverReleasesAClaim), law="does not know"

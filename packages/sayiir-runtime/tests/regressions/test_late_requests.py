@@ -13,6 +13,7 @@ from sayiir_core.ids import InstanceId
 from sayiir_core.policy import RetryPolicy
 from sayiir_runtime.api import resume_workflow, run_durable_workflow
 from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.bodies import BodyRunner
 from sayiir_runtime.runner.checkpointing import CheckpointingRunner
 from sayiir_runtime.runner.lease import keeper_of
@@ -30,6 +31,7 @@ class CountsWaits(BodyRunner):
     waits = 0
 
     def wait(self, timeout: float) -> list[Any]:
+        """Count, and wait."""
         self.waits += 1
         return super().wait(timeout)
 
@@ -44,7 +46,7 @@ def test_an_ownership_that_is_granted_late_is_given_back_all_the_same(disturbed:
 
     workflow = Flow("w").wait_for_signal("go").then(inc).build()
     run_durable_workflow(workflow, "i", 0, disturbed)
-    disturbed.plain.signals.send(InstanceId("i"), "go", workflow_payload())
+    disturbed.plain.signals.send(InstanceId("i"), "go", default_codec().encode(1))
     disturbed.around["ownership.own"] = time_out
     with pytest.raises(BackendError):
         resume_workflow(workflow, "i", disturbed)
@@ -55,12 +57,6 @@ def test_an_ownership_that_is_granted_late_is_given_back_all_the_same(disturbed:
     keeper._tidy(disturbed, keeper.session())
 
     assert disturbed.plain.instances.load(InstanceId("i")).header.owner is None
-
-
-def workflow_payload() -> bytes:
-    from sayiir_runtime.payloads import default_codec
-
-    return default_codec().encode(1)
 
 
 def test_a_body_whose_cursor_was_taken_again_does_not_make_the_driver_spin() -> None:

@@ -126,4 +126,8 @@ def _fault_of_owner(
         return None
     if not owner.drives(RunKey(head.header.instance_id, head.header.run_id)):
         return "it is owned by a runner that does not drive it", _UNKNOWN_SECONDS
-    return ("it is due and its owner does not take it", _OWNED_SECONDS) if cursor.claimable(now) else None
+    return (
+        ("it is due and its owner does not take it", _OWNED_SECONDS)
+        if cursor.claimable(now)
+        else None
+    )

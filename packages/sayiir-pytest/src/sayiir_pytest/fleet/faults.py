@@ -21,7 +21,8 @@ class Faults:
     ``poison`` is how often an instance has a body that kills its process each time, ``skew`` how
     far a worker's clock is off, at most.
 
-    Of each instance: ``replaced`` (somebody starts it anew while it runs), ``refused`` (the store
+    Of each instance: ``paused``, ``cancelled`` and ``replaced`` (somebody asks for that while it
+    runs; the first and the last also again and again), ``refused`` (the store
     refuses the output of one of its steps for good), ``broken`` (the store fails for a while on
     each batch that holds one of its steps). ``retried`` is how often an operator who finds a
     failed instance retries it.
@@ -44,6 +45,8 @@ class Faults:
     pause_seconds: float = 40.0
     poison: float = 0.0
     skew: float = 0.0
+    paused: float = 0.2
+    cancelled: float = 0.1
     replaced: float = 0.0
     refused: float = 0.0
     broken: float = 0.0

@@ -60,9 +60,9 @@ class Operator:
         if tasks and world.chance(faults.broken):
             one.broken = world.random.choice(tasks)
             one.broken_until = world.random.uniform(0, 2 * _BROKEN_SECONDS)
-        if world.chance(0.2):
+        while world.chance(faults.paused):
             world.after(world.random.uniform(0, 60), partial(self._pause, one))
-        if world.chance(0.1):
+        if world.chance(faults.cancelled):
             world.after(world.random.uniform(0, 80), partial(self._cancel, one))
         while world.chance(faults.replaced):
             world.after(world.random.uniform(0, 80), partial(self._replace, one))

@@ -38,9 +38,7 @@ def draw_plan(
 
 
 class _Drawer:
-    def __init__(
-        self, random: Random, delays: Sequence[int], timeouts: Sequence[int]
-    ) -> None:
+    def __init__(self, random: Random, delays: Sequence[int], timeouts: Sequence[int]) -> None:
         self._random = random
         self._delays = delays
         self._timeouts = timeouts

@@ -16,9 +16,7 @@ Caller = Callable[[partial[Any]], Any]
 class Remote:
     """A backend whose ports are called by ``caller``, which returns or raises what came back."""
 
-    def __init__(
-        self, backend: Backend, caller: Caller, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, backend: Backend, caller: Caller, now: Callable[[], datetime]) -> None:
         self.epoch = 0
         self.now: Final = now
         # Others may hold what is asked for, and are waited for: that is what is simulated.

@@ -50,9 +50,7 @@ class RequestWatch:
 
     # Ownership.
 
-    def asked(
-        self, session: SessionId, before: Head, answer: Owned | Busy
-    ) -> None:
+    def asked(self, session: SessionId, before: Head, answer: Owned | Busy) -> None:
         """Check that a run is owned only if nobody else has any of it, and busy only then."""
         holders = {before.header.owner, *(it.session for it in before.cursors.values())}
         others = holders - {None, session}
@@ -92,5 +90,3 @@ class RequestWatch:
         left = [c for c in after.cursors.values() if c.session == session]
         if after.header.owner is not None or left:
             raise self._violate(f"{session} gave back {run}, and still holds of it: {after}")
-
-

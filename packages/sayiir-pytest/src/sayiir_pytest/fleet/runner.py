@@ -27,7 +27,7 @@ from sayiir_runtime.runner.lease import SessionKeeper
 from sayiir_runtime.runner.waiting import Waiting
 
 _BEAT_SECONDS: Final = 5.0
-_REST_SECONDS: Final = (6.0, 6.0, 80.0)
+_REST_SECONDS: Final = (6.0, 6.0, 30.0)
 
 Kills = Callable[[InstanceId, int], bool]
 
@@ -73,7 +73,11 @@ class VirtualRunner:
 
     def _make_bodies(self) -> BodyRunner:
         bodies = VirtualBodies(
-            self.process, self._strand, begins=self._begins, late=self._watch.timed_out, die=self.die
+            self.process,
+            self._strand,
+            begins=self._begins,
+            late=self._watch.timed_out,
+            die=self.die,
         )
         return cast("BodyRunner", bodies)
 

@@ -107,9 +107,7 @@ class Watch:
             if head.header.owner is not None:
                 raise self.violates(f"law 4: {claim.lease} was given, but its run is owned")
             if Lane(head.header.identity, cursor.group) not in lanes:
-                raise self.violates(
-                    f"a worker got {claim.lease} of a lane that it does not serve"
-                )
+                raise self.violates(f"a worker got {claim.lease} of a lane that it does not serve")
             self.granted(claim)
         aging = self._backend.claims.aging_interval
         order = [claim_order(claim.cursor, aging) for claim in claims]
@@ -208,18 +206,14 @@ class Watch:
                 charged = after[header.instance_id].cursors[key].deaths != cursor.deaths
                 self.charges += charged
                 if charged != (cursor.started_at is not None or not cursor.deaths):
-                    raise self.violates(
-                        f"a death was counted wrongly, charged={charged}: {cursor}"
-                    )
+                    raise self.violates(f"a death was counted wrongly, charged={charged}: {cursor}")
                 body = (header.run_id, cursor.node, cursor.turns)
                 began = (body, session, cursor.fence) in self._begun
                 if charged and len(cursor.deaths) >= SUSPECT_AFTER and not began:
                     innocent[session].append(cursor)
         for cursors in innocent.values():
             if len(cursors) > 1:
-                raise self.violates(
-                    f"innocent: a death was charged to what did not run: {cursors}"
-                )
+                raise self.violates(f"innocent: a death was charged to what did not run: {cursors}")
 
     # Signals.
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-
 from typing import Protocol
 
 from sayiir_core.errors import BackendError, InstanceNotFoundError

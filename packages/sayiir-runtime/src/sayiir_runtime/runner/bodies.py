@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from sayiir_runtime.runner.attempt import Attempt
-from sayiir_runtime.runner.event_loop import serve
+from sayiir_runtime.runner.event_loop import LOOP_BROKEN, serve
 from sayiir_runtime.runner.pool import Job, ThreadPool
 
 logger = logging.getLogger("sayiir.runner")
@@ -45,6 +45,7 @@ class BodyRunner:
         self._jobs: dict[Attempt, Job | Future[Any]] = {}
         self._deadlines: dict[Attempt, float] = {}
         self._coroutines = 0
+        self._is_closed = False
         self.stopped = False
 
     def has_room(self, is_async: bool) -> bool:
@@ -139,9 +140,12 @@ class BodyRunner:
             self.abandon(attempt)
         if self._pool is not None:
             self._pool.close()
+        self._is_closed = True
         loop = self._private_loop
         if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            # A body may have closed it.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(loop.stop)
 
     def _forget(self, attempt: Attempt) -> None:
         if isinstance(self._jobs.pop(attempt, None), Future):
@@ -172,23 +176,56 @@ class BodyRunner:
             if future.cancelled():
                 return
             task = loop.create_task(self._await(attempt), context=context)
+            task.add_done_callback(lambda ended: self._note_silence(attempt, ended))
             future.add_done_callback(
                 lambda f: loop.call_soon_threadsafe(task.cancel) if f.cancelled() else None
             )
 
-        loop.call_soon_threadsafe(begin)
+        try:
+            loop.call_soon_threadsafe(begin)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+            attempt.fail(RuntimeError(LOOP_BROKEN))
+            self._ended.put(attempt)
         return future
 
     async def _await(self, attempt: Attempt) -> None:
         try:
             await attempt.run_async()
+        except GeneratorExit:
+            # Its loop was closed under it, which is noticed elsewhere.
+            return
         except BaseException as interruption:  # noqa: BLE001 - kept for the driver to raise
             attempt.error, attempt.outcome = interruption, None
+        self._conclude(attempt)
+
+    def _note_silence(self, attempt: Attempt, ended: asyncio.Task[None]) -> None:
+        """Conclude what was cancelled before its first step, and so could not say that itself."""
+        if ended.cancelled() and attempt.outcome is None and attempt.error is None:
+            attempt.error = asyncio.CancelledError()
+            self._conclude(attempt)
+
+    def _conclude(self, attempt: Attempt) -> None:
+        if self._loop is None and isinstance(attempt.error, asyncio.CancelledError):
+            # On a private loop only another body can have done that; nobody is to be ended by it.
+            attempt.fail(attempt.error)
         self._end(attempt)
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         if self._private_loop is None:
             loop = asyncio.new_event_loop()
-            threading.Thread(target=serve, args=(loop,), name="sayiir-loop", daemon=True).start()
+            threading.Thread(
+                target=self._serve, args=(loop,), name="sayiir-loop", daemon=True
+            ).start()
             self._private_loop = loop
         return self._private_loop
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        serve(loop, lambda: self._is_closed)
+        if not self._is_closed:
+            self._private_loop = None
+            for attempt, job in list(self._jobs.items()):
+                if isinstance(job, Future):
+                    attempt.fail(RuntimeError(LOOP_BROKEN))
+                    self._end(attempt)

@@ -30,9 +30,7 @@ _LEAVING_SECONDS: Final = 5.0
 class Ownerships:
     """The ownerships that a runner takes; ``stopped`` ends its waiting for others."""
 
-    def __init__(
-        self, backend: Backend, keeper: SessionKeeper, *, waiting: Waiting = REAL
-    ) -> None:
+    def __init__(self, backend: Backend, keeper: SessionKeeper, *, waiting: Waiting = REAL) -> None:
         self._backend = backend
         self._keeper = keeper
         self._waiting = waiting

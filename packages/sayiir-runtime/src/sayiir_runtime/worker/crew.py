@@ -21,7 +21,7 @@ from typing import Any, Final
 from sayiir_core.errors import BackendError
 from sayiir_core.ports.results import ResultStore
 from sayiir_runtime.runner.attempt import Attempt
-from sayiir_runtime.runner.event_loop import serve
+from sayiir_runtime.runner.event_loop import LOOP_BROKEN, serve
 from sayiir_runtime.runner.input import MISSING, InputReader
 from sayiir_runtime.runner.looks import Looks
 from sayiir_runtime.runner.pool import ThreadPool
@@ -107,9 +107,9 @@ class Crew:
     def close(self) -> None:
         """Let idle threads and the loop end; bodies that still run are left alone."""
         with self._changed:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
             self._is_closed = True
+            if self._loop is not None:
+                self._post(self._loop.stop)
             self._changed.notify_all()
         self._readers.close()
 
@@ -239,11 +239,43 @@ class Crew:
             if self._is_closed:
                 return
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                loop = asyncio.new_event_loop()
                 threading.Thread(
-                    target=serve, args=(self._loop,), name=f"{self._name}-loop", daemon=True
+                    target=self._serve, args=(loop,), name=f"{self._name}-loop", daemon=True
                 ).start()
+                self._loop = loop
+            self._post(call, *arguments)
+
+    def _post(self, call: Callable[..., None], *arguments: Any) -> None:
+        assert self._loop is not None
+        try:
             self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+            # A body has closed it; its thread is about to notice, and looks for all that is lost.
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        serve(loop, lambda: self._is_closed)
+        if not self._is_closed:
+            logger.error("%s goes on with a new event loop: %s", self._name, LOOP_BROKEN)
+            running = self._desk.running()
+            self._tasks.clear()
+            self._end([it for it in running if it.body is not None and it.body.is_async])
+            with self._changed:
+                self._loop = self._asked = None
+                self._is_loop_called = False
+            self.wake()
+
+    def _end(self, lost: Iterable[Held]) -> None:
+        """End the attempts of coroutines that never come to an end of their own."""
+        for held in lost:
+            if held.attempt is None:
+                self._desk.unfit(held)
+            else:
+                held.attempt.error = held.attempt.error or RuntimeError(LOOP_BROKEN)
+                self._desk.ended(held, held.attempt)
+        self._on_end()
 
     def _call_loop(self) -> None:
         if not self._is_loop_called:
@@ -319,3 +351,11 @@ class Crew:
     def _answer(self) -> None:
         self._asked = None
         self._is_reported = False
+        # A task that is cancelled before its first step ends without a word.
+        silent = {attempt for attempt, task in self._tasks.items() if task.done()}
+        if silent:
+            for attempt in silent:
+                del self._tasks[attempt]
+                attempt.error = asyncio.CancelledError()
+            self._end([held for held in self._desk.running() if held.attempt in silent])
+            self.wake()
