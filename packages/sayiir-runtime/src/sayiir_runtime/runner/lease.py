@@ -167,8 +167,9 @@ class SessionKeeper:
             try:
                 self._start_thread(session, self.heartbeat)
             except BaseException:
-                # A session that nothing renews must not be used.
+                # A session that nothing renews must not be used, nor be there for others to see.
                 self._session = None
+                backend.sessions.end(session)
                 raise
         return session
 

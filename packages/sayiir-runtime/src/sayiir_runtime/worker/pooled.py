@@ -74,8 +74,8 @@ class PooledWorker:
         """Start to work in the background, and return the handle that stops it.
 
         Raises ``DefinitionError`` for two workflows that share an identity and call different
-        functions, ``TypeError`` for what is no built workflow. A store that cannot be reached is
-        waited for.
+        functions, ``TypeError`` for what is no built workflow, ``RuntimeError`` if no thread can be
+        started, as when the interpreter shuts down. A store that cannot be reached is waited for.
         """
         if not isinstance(workflows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"start takes a list of workflows, not {type(workflows).__name__}")

@@ -113,10 +113,19 @@ class Team:
         return threading.Thread(target=run, name=f"sayiir-{self.worker_id}-{name}", daemon=True)
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the threads.
+
+        Raises ``RuntimeError`` if there are none to be had, as when the interpreter shuts down.
+        """
+        try:
+            # The one that claims comes last: without the others it would keep work from everybody.
+            for thread in reversed(self._threads):
+                thread.start()
+        except RuntimeError:
+            self._committer.stop()
+            self._clerk.stop()
+            raise
         _teams.add(self)
-        for thread in self._threads:
-            thread.start()
 
     @property
     def is_alive(self) -> bool:
