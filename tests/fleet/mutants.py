@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from sayiir_core.engine.outcome import TimedOut
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.backend import Backend
@@ -466,6 +467,13 @@ class TakesLateResults(Desk):
                 held.attempt.time_out()
                 self._end(held)
         return late
+
+
+class GivesUpOnlyWhatIsLate(Desk):
+    """Tell nobody of a body whose cursor was lost and taken again."""
+
+    def overdue(self) -> list[Attempt]:
+        return [it for it in super().overdue() if isinstance(it.outcome, TimedOut)]
 
 
 class NeverTimesOut(Desk):

@@ -22,6 +22,9 @@ RESTARTS = Faults(restart=0.05, latency=0.3)
 BUSY = dataclasses.replace(ROUGH, retried=0.8, replaced=0.5, refused=0.2, broken=0.5, paused=0.8)
 """Weather in which much is asked from outside."""
 
+LATE = dataclasses.replace(POOL, late=0.2, doubled=0.2, slow=0.1)
+"""Weather in which requests overtake each other."""
+
 LOSSY = dataclasses.replace(POOL, lost=0.3, death=0)
 """Weather in which many requests never arrive."""
 
@@ -101,6 +104,9 @@ CASES = {
     ),
     "a late result is taken": Case(
         parts=Parts(desk=the.TakesLateResults), law="came after its timeout"
+    ),
+    "a body without a cursor is not given up": Case(
+        parts=Parts(desk=the.GivesUpOnlyWhatIsLate), law="nobody gave it up", faults=LATE
     ),
     "nothing is timed out": Case(
         parts=Parts(desk=the.NeverTimesOut), law="runs on after its timeout"

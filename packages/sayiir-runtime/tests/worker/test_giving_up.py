@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from sayiir_core.authoring import Flow, get_task_context, task
+from sayiir_core.policy import RetryPolicy
 from sayiir_runtime.worker import arrivals, clerk
 
 LATE = 20.0
@@ -156,3 +157,71 @@ def test_given_up_threads_are_counted_and_their_slots_are_free(start, client, un
     until(lambda: worker.report().abandoned == 0)
 
     assert (7, 1, [True]) == (output, counted, told)
+
+
+def test_a_timed_out_body_is_counted_beside_its_own_next_attempts(start, client, until, caplog):
+    """Its cursor is claimed again while it still runs: each given up body counts until it ends."""
+    releases = [threading.Event() for _ in range(2)]
+    calls = []
+
+    @task(timeout=0.1, retries=RetryPolicy(2, 0.0))
+    def slow(value):
+        calls.append(value)
+        if len(calls) <= len(releases):
+            assert releases[len(calls) - 1].wait(LATE)
+        return value
+
+    workflow = Flow("f").then(slow).build()
+    worker = start(workflow, concurrency=1)
+
+    assert 7 == client.submit(workflow, "i", 7).result(LATE)
+    report = worker.report()
+    releases[0].set()
+    until(lambda: worker.report().abandoned == 1)
+    releases[1].set()
+    until(lambda: worker.report().abandoned == 0)
+
+    counts = report.counts
+    given_up = [record.getMessage() for record in caplog.records if "given up" in record.message]
+    assert (2, [], 0) == (report.abandoned, report.running, report.held)
+    assert (3, 2, 2, 2) == tuple(counts[it] for it in ("started", "timed_out", "failed", "retried"))
+    assert 1 == counts["succeeded"]
+    assert ["(one of 1)", "(one of 2)"] == [text.partition("; ")[0][-10:] for text in given_up]
+
+
+def test_a_body_whose_cursor_is_lost_and_claimed_again_keeps_no_slot(
+    start, client, backend, until, caplog
+):
+    """It was freed behind the worker's back: its thread is given up, told, and replaced."""
+    release, first, told, beside = threading.Event(), threading.Event(), [], threading.Event()
+
+    def slow(value):
+        if not first.is_set():
+            first.set()
+            context = get_task_context()
+            until(lambda: context.cancelled)
+            told.append(True)
+            assert release.wait(LATE)
+        else:
+            assert beside.wait(LATE)
+        return value
+
+    def meet(value):
+        beside.set()
+        return value
+
+    workflow = Flow("f").then(slow).build()
+    quick = Flow("quick").then(meet).build()
+    worker = start(workflow, quick, concurrency=2)
+    handle = client.submit(workflow, "i", 1)
+    assert first.wait(LATE)
+
+    # As a request does that comes late, when nobody waits for it any more.
+    backend.sessions.reconcile(worker.report().session, [])
+    until(lambda: worker.report().abandoned == 1)
+    both = client.submit(quick, "next", 7).result(LATE), handle.result(LATE)
+    release.set()
+    until(lambda: worker.report().abandoned == 0)
+
+    assert ((7, 1), [True]) == (both, told)
+    assert "was given up and its result is discarded" in caplog.text

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sayiir_core.authoring import Workflow
+from sayiir_core.engine.outcome import TimedOut
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.backend import Backend
@@ -19,7 +20,7 @@ from sayiir_pytest.fleet.watch import Watch
 from sayiir_runtime.payloads import default_codec
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.input import MISSING, InputReader
-from sayiir_runtime.worker.held import Held
+from sayiir_runtime.worker.held import Held, Phase
 from sayiir_runtime.worker.outage import Outage
 from sayiir_runtime.worker.script import Script
 from sayiir_runtime.worker.serving import Serving
@@ -62,6 +63,8 @@ class VirtualWorker:
         # Commits without an answer, each by its guard, until they are sent again.
         self.unclear: set[str] = set()
         self._limits: dict[Attempt, float] = {}
+        # What runs here, until it ends or is given up.
+        self._bodies: dict[Attempt, Held] = {}
         serving = Serving(workflows, default_codec())
         self.desk = parts.desk(
             serving,
@@ -144,7 +147,7 @@ class VirtualWorker:
             again = partial(self._wait_for_bodies, until)
             self.perform(self._settle(), lambda _: self.after(_STEP_SECONDS, again))
             return
-        self.desk.abandon_running()
+        self._give_up(self.desk.abandon_running())
         self._finish(self._world.monotonic() + _SETTLE_SECONDS)
 
     def _finish(self, until: float) -> None:
@@ -223,6 +226,8 @@ class VirtualWorker:
 
     def _beat(self) -> None:
         self.after(_BEAT_SECONDS, self._beat)
+        self._look_after()
+        self._check_bodies()
         if self._keeper.current is not None:
             self.perform(self._keep(self._keeper.current), lambda _: None)
 
@@ -241,7 +246,7 @@ class VirtualWorker:
             self._world.tell(f"{self.process.name} has lost its session {session}")
             self._keeper.lost(session)
             self.unclear.clear()
-            self.desk.forget(session)
+            self._give_up(self.desk.forget(session))
             self._claims.wake()
 
     # Bodies.
@@ -286,6 +291,7 @@ class VirtualWorker:
         if limit is not None:
             self._limits[attempt] = self._world.monotonic() + limit
             self.after(limit, self._look_after)
+        self._bodies[attempt] = held
         seconds = seconds_of_body(self._world.random, body.metadata, attempt_number(attempt))
         if self._kills(held.claim.lease.instance_id, cursor.node):
             self.after(seconds / 2, self.die)
@@ -302,6 +308,7 @@ class VirtualWorker:
 
     def _ended(self, held: Held, attempt: Attempt) -> None:
         self._limits.pop(attempt, None)
+        self._bodies.pop(attempt, None)
         self.desk.ended(held, attempt)
         self._start_bodies()
         self._commits.wake()
@@ -309,13 +316,31 @@ class VirtualWorker:
     def _look_after(self) -> None:
         """Give up what runs too long, as the thread does that looks after bodies."""
         moment = self._world.monotonic()
-        for attempt in self.desk.overdue():
+        late = self.desk.overdue()
+        self._give_up(late)
+        for attempt in late:
+            if not isinstance(attempt.outcome, TimedOut):
+                # Its cursor was lost without notice, and taken again.
+                continue
             if self._limits.pop(attempt, moment) > moment:
                 path, lease = attempt.body.node.path, attempt.claim.lease
                 raise self._watch.violates(f"{path} of {lease} was timed out before its time")
             self._watch.timed_out(attempt)
-            attempt.is_set = True
         self._look_around()
+
+    def _give_up(self, attempts: Iterable[Attempt]) -> None:
+        for attempt in attempts:
+            attempt.is_set = True
+            self._bodies.pop(attempt, None)
+
+    def _check_bodies(self) -> None:
+        """Check that every body is waited for, or was given up and told so."""
+        for attempt, held in self._bodies.items():
+            if held.attempt is not attempt or held.phase is not Phase.RUNNING:
+                raise self._watch.violates(
+                    f"nobody waits for {attempt.body.node.path} of {attempt.claim.lease}, and "
+                    f"nobody gave it up"
+                )
 
     def overdue(self) -> list[str]:
         """Return what runs although its timeout has passed, and was not given up."""

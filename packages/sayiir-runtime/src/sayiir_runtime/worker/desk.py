@@ -45,10 +45,7 @@ BATCH_BYTES: Final = 8 * 1024 * 1024
 
 
 class Desk:
-    """The cursors of one worker.
-
-    ``clock`` is the store's clock, ``monotonic`` counts seconds.
-    """
+    """The cursors of one worker; ``clock`` is the store's, ``monotonic`` counts seconds."""
 
     def __init__(
         self,
@@ -80,6 +77,8 @@ class Desk:
         self._deadlines = Deadlines()
         self._arrivals = Arrivals()
         self._returned: list[Lease] = []
+        # Attempts that run although their cursors were dropped, until somebody is told.
+        self._orphans: list[Attempt] = []
 
     # Claiming.
 
@@ -208,16 +207,15 @@ class Desk:
                 self._give_back(held)
 
     def overdue(self) -> list[Attempt]:
-        """Time out the bodies that run too long; return their attempts, to be abandoned."""
+        """Time out the bodies that run too long; return all attempts that are to be abandoned."""
         with self._lock:
-            late: list[Attempt] = []
             for held in self._deadlines.take(self.monotonic()):
                 assert held.attempt is not None
                 held.attempt.time_out()
-                late.append(held.attempt)
+                self._orphans.append(held.attempt)
                 self.counts.timed_out += 1
                 self._end(held)
-            return late
+            return self._unwanted()
 
     def next_deadline(self) -> float | None:
         """Return when, on the monotonic clock, the next timeout may be due."""
@@ -352,11 +350,9 @@ class Desk:
     def forget(self, session: SessionId) -> list[Attempt]:
         """Forget what a session held that has ended; return what of it still runs."""
         with self._lock:
-            theirs = [h for h in self._held.values() if h.claim.lease.session == session]
-            running = [held for held in theirs if held.phase is Phase.RUNNING]
-            for held in theirs:
+            for held in [h for h in self._held.values() if h.claim.lease.session == session]:
                 self._leave(held)
-            return [held.attempt for held in running if held.attempt is not None]
+            return self._unwanted()
 
     def forget_unanswered(self, batch: Sequence[Held]) -> None:
         """Forget what of a batch is still awaited; a reconciliation frees it for others."""
@@ -368,9 +364,13 @@ class Desk:
     def abandon_running(self) -> list[Attempt]:
         """Give back what still runs, uncounted; return its attempts, to be abandoned."""
         with self._lock:
-            for held in (running := self._ones(Phase.RUNNING)):
+            for held in self._ones(Phase.RUNNING):
                 self._give_back(held)
-            return [held.attempt for held in running if held.attempt is not None]
+            return self._unwanted()
+
+    def _unwanted(self) -> list[Attempt]:
+        orphans, self._orphans = self._orphans, []
+        return orphans
 
     def _give_back(self, held: Held) -> None:
         self._returned.append(held.claim.lease)
@@ -390,6 +390,7 @@ class Desk:
             self._running -= 1
             if held.attempt is not None:
                 held.attempt.is_set = True
+                self._orphans.append(held.attempt)
         held.phase = Phase.GONE
         self._marking.discard(held)
         self._ready.free(held)
