@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from sayiir_core.engine.condition import Condition
+from sayiir_core.engine.explain import Explanation, explain
 from sayiir_core.engine.outcome import TimedOut
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId, RunKey, SessionId
@@ -527,3 +529,20 @@ class KeepsWhatItCannotGiveBack(CheckpointingRunner):
 
 
 _LOST = Lost(LostReason.STALE)
+
+
+# What explains.
+
+
+def silent_about_joins(head: Head, *arguments: Any, **options: Any) -> list[Explanation]:
+    found = explain(head, *arguments, **options)
+    return [it for it in found if it.condition is not Condition.JOINING]
+
+
+def hopes_for_workers(head: Head, *arguments: Any, **options: Any) -> list[Explanation]:
+    """Take what no worker serves for what any worker may take."""
+    found = explain(head, *arguments, **options)
+    return [
+        replace(it, condition=Condition.CLAIMABLE) if it.condition is Condition.UNSERVED else it
+        for it in found
+    ]

@@ -108,6 +108,12 @@ CASES = {
     "a body without a cursor is not given up": Case(
         parts=Parts(desk=the.GivesUpOnlyWhatIsLate), law="nobody gave it up", faults=LATE
     ),
+    "nobody explains a join": Case(
+        parts=Parts(explain=the.silent_about_joins), law="nobody can say why"
+    ),
+    "what nobody serves is called claimable": Case(
+        parts=Parts(explain=the.hopes_for_workers), law="is said of what is served", workers=1
+    ),
     "nothing is timed out": Case(
         parts=Parts(desk=the.NeverTimesOut), law="runs on after its timeout"
     ),

@@ -22,6 +22,11 @@ def test_every_law_holds_over_many_seeds() -> None:
     assert report.deaths > SEEDS
     assert report.refused > SEEDS / 10
     assert report.ends["completed"] > SEEDS
+    assert (
+        min(report.requests[it] for it in ("owned", "replaced", "retried", "timed out")) > SEEDS / 4
+    )
+    assert min(report.requests[it] for it in ("replaced at work", "refused rows")) > SEEDS / 20
+    assert report.requests["broken rows"] > SEEDS
     assert min(report.ends[end] for end in ("failed", "cancelled", "worker died")) > SEEDS / 100
 
 

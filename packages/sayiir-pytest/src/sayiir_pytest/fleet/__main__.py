@@ -18,13 +18,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="fleet", description="Simulate fleets of workers.")
     parser.add_argument("--seeds", type=int, default=1000, help="how many (default: 1000)")
     parser.add_argument("--start", type=int, default=0, help="the first one (default: 0)")
+    parser.add_argument("--processes", type=int, help="how many (default: one for each core)")
     parser.add_argument("--seed", type=int, help="replay this one, and print its story")
     chosen = parser.parse_args(arguments)
     if chosen.seed is not None:
         told = story(chosen.seed)
         _say(told)
         return int(told.splitlines()[-1].startswith("violation"))
-    report = campaign(chosen.start, chosen.seeds, progress=_Progress())
+    report = campaign(chosen.start, chosen.seeds, processes=chosen.processes, progress=_Progress())
     for seed, text in sorted(report.violations.items()):
         _say(f"--- seed {seed} (replay it with --seed {seed})\n{text}")
     _say(str(report))
@@ -36,10 +37,14 @@ class _Progress:
 
     def __init__(self) -> None:
         self._last = monotonic()
+        self._told: set[int] = set()
 
     def __call__(self, report: CampaignReport) -> None:
         if monotonic() - self._last > _TELL_SECONDS:
             self._last = monotonic()
+            for seed in report.violations.keys() - self._told:
+                self._told.add(seed)
+                _say(f"seed {seed} breaks a law: {report.violations[seed].splitlines()[0]}")
             _say(str(report))
 
 

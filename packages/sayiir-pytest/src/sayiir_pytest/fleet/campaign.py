@@ -76,14 +76,21 @@ def run_seeds(seeds: Sequence[int]) -> CampaignReport:
 
 
 def campaign(
-    start: int, number: int, *, progress: Callable[[CampaignReport], None] | None = None
+    start: int,
+    number: int,
+    *,
+    processes: int | None = None,
+    progress: Callable[[CampaignReport], None] | None = None,
 ) -> CampaignReport:
-    """Run seeds on all cores; ``progress`` is called now and then with what is known so far."""
+    """Run seeds on all cores, or in so many processes.
+
+    ``progress`` is called now and then with what is known so far.
+    """
     total = CampaignReport()
     # Started afresh, so that no lock or thread of the caller is copied.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        os.cpu_count() or 1, mp_context=context, initializer=_collect_seldom
+        processes or os.cpu_count() or 1, mp_context=context, initializer=_collect_seldom
     ) as pool:
         chunks = [pool.submit(run_seeds, chunk) for chunk in _chunks(start, number)]
         for chunk in as_completed(chunks):

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.authoring.context import TaskContext
-from sayiir_core.engine.explain import explain
-from sayiir_core.ids import InstanceId
+from sayiir_core.engine.explain import Explanation, SessionFacts
+from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.snapshot.effect import Checkpoint
+from sayiir_core.snapshot.head import Head
 from sayiir_core.snapshot.step import StepRecord, StepStatus
 from sayiir_pytest.fleet.bounds import Bounds
 from sayiir_pytest.fleet.faults import ROUGH, Faults
@@ -20,6 +21,7 @@ from sayiir_pytest.fleet.operator import Operator
 from sayiir_pytest.fleet.parts import REAL, Parts
 from sayiir_pytest.fleet.plans import TIMEOUTS, draw_plan
 from sayiir_pytest.fleet.process import Process
+from sayiir_pytest.fleet.reasons import fault_of_reasons
 from sayiir_pytest.fleet.runner import VirtualRunner
 from sayiir_pytest.fleet.watch import Violation, Watch
 from sayiir_pytest.fleet.watched import WatchedBackend
@@ -33,6 +35,7 @@ _ROUGH_SECONDS: Final = 90.0
 _PATIENCE_SECONDS: Final = 6000.0
 _MOST_EVENTS: Final = 400_000
 _CHECK_EVERY: Final = 25
+_EXPLAIN_EVERY: Final = 200
 _TOLD: Final = 60
 
 
@@ -137,6 +140,8 @@ class Fleet:
                 raise self.watch.violation
             if world.events % _CHECK_EVERY == 0:
                 self._check()
+            if world.events % _EXPLAIN_EVERY == 0:
+                self._check_reasons()
             if self._is_rough and world.monotonic() > _ROUGH_SECONDS:
                 self._make_peace()
             if not self._is_rough and world.events % 10 == 0 and self._is_over():
@@ -273,20 +278,36 @@ class Fleet:
             now, moment = self.world.clock.now(), self.world.monotonic()
             self._bounds.check(heads, self._workers, self._runners, now, moment)
 
+    def _check_reasons(self) -> None:
+        sessions = self._sessions()
+        now = self.world.clock.now()
+        served = {
+            lane
+            for view in sessions.values()
+            if now - view.renewed_at <= view.ttl
+            for lane in view.lanes
+        }
+        for head in self._watched.eyes.heads().values():
+            fault = fault_of_reasons(self._reasons(head, sessions), head, sessions, served)
+            if fault is not None:
+                raise Violation(fault)
+
+    def _sessions(self) -> dict[SessionId, SessionFacts]:
+        return {view.session_id: view for view in self.backend.sessions.live()}
+
+    def _reasons(self, head: Head, sessions: dict[SessionId, SessionFacts]) -> list[Explanation]:
+        definition = self.submitted[head.header.instance_id].workflow.definition
+        now = self.world.clock.now()
+        return self._parts.explain(head, definition, now=now, sessions=sessions)
+
     def _explained(self) -> str:
-        lines: list[str] = []
-        sessions = {view.session_id: view for view in self.backend.sessions.live()}
-        for one in self.submitted.values():
-            head = self.backend.instances.load(one.instance_id)
-            if head.header.state in ENDS:
-                continue
-            definition = one.workflow.definition
-            now = self.world.clock.now()
-            lines.extend(
-                f"{one.instance_id} {it.path}: {it.sentence} {it.action}"
-                for it in explain(head, definition, now=now, sessions=sessions)
-            )
-        return "\n".join(lines)
+        sessions = self._sessions()
+        return "\n".join(
+            f"{head.header.instance_id} {it.path}: {it.sentence} {it.action}"
+            for head in self._watched.eyes.heads().values()
+            if head.header.state not in ENDS
+            for it in self._reasons(head, sessions)
+        )
 
     def _story_of(self, violation: Violation) -> str:
         told = "\n".join(self.world.story[-_TOLD:])

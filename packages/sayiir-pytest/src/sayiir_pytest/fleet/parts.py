@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from sayiir_core.engine.explain import explain
 from sayiir_core.ports.clock import Clock
+from sayiir_pytest.fleet.reasons import Explain
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.runner.checkpointing import CheckpointingRunner
 from sayiir_runtime.worker.claimer import Claimer
@@ -20,13 +22,14 @@ def _memory(clock: Clock) -> InMemoryBackend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The store, and the classes that decide for a worker and for a runner."""
+    """The store, the classes that decide for a worker and for a runner, and what explains them."""
 
     backend: Callable[[Clock], InMemoryBackend] = _memory
     desk: type[Desk] = Desk
     claimer: type[Claimer] = Claimer
     committer: type[Committer] = Committer
     runner: type[CheckpointingRunner] = CheckpointingRunner
+    explain: Explain = explain
 
 
 REAL: Final = Parts()
