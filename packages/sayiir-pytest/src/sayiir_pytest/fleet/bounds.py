@@ -63,7 +63,8 @@ class Bounds:
     ) -> dict[object, float]:
         able = [worker for worker in workers if worker.process.is_able]
         free = {lane for it in able if it.desk.quota() for lane in it.desk.serving.lanes}
-        sessions: Sessions = {one.session: one for one in (*workers, *runners)}
+        sessions: Sessions = {worker.session: worker for worker in workers}
+        sessions |= {runner.session: runner for runner in runners}
         seen: dict[object, float] = {}
         for head in heads:
             if head.header.state is not InstanceState.RUNNING:

@@ -234,7 +234,8 @@ class Fleet:
             seconds = world.random.uniform(0, 2 * faults.pause_seconds)
             world.tell(f"the store is out for {seconds:.1f} s")
             world.begin_outage(seconds)
-        for one in [*self._workers, *self._runners]:
+        everybody: list[VirtualWorker | VirtualRunner] = [*self._workers, *self._runners]
+        for one in everybody:
             if world.chance(faults.death):
                 one.die()
             elif world.chance(faults.restart):

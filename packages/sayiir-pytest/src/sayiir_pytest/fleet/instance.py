@@ -11,6 +11,7 @@ from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import NewInstance
 from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_core.snapshot.step import ErrorRecord
+from sayiir_core.workflow.node import TaskNode
 from sayiir_pytest.fleet.watch import Watch
 from sayiir_pytest.strategies.expect import Expected
 from sayiir_pytest.strategies.plan import Plan
@@ -111,10 +112,10 @@ class Submitted:
         if self.expected.status == "failed" and self.expected.explains(error.text):
             return None
         (node,) = (n for n in self.workflow.definition.nodes if n.path == error.path)
+        retry = node.policy.retry if isinstance(node, TaskNode) else None
         if error.type == "RefusedRowError" and watch.limits.refused[run_id, node.ordinal]:
             self.end = "refused"
             return None
-        retry = node.policy.retry if hasattr(node, "policy") else None
         needed = 1 + (0 if retry is None else retry.max_retries)
         # A worker that stands still may let a timeout pass that its body would have kept.
         if error.type == "TaskTimeoutError" and watch.limits.late[run_id, error.path] >= needed:

@@ -124,10 +124,7 @@ class VirtualRunner:
         random = self._world.random
         # Whoever comes back soon finds what was left behind; so some must not.
         rest = random.choice(_REST_SECONDS)
-        while not self.is_leaving:
-            self._sleep(random.uniform(0, rest))
-            if self.is_leaving:
-                break
+        while not self._leaves_within(random.uniform(0, rest)):
             try:
                 self._serve(random.choice(self._instances))
             except WorkflowError as error:
@@ -135,6 +132,10 @@ class VirtualRunner:
         self._end_session()
         self.process.is_dead = True
         self._on_end(self)
+
+    def _leaves_within(self, seconds: float) -> bool:
+        self._sleep(seconds)
+        return self.is_leaving
 
     def _serve(self, one: Submitted) -> None:
         state = self._remote.instances.load(one.instance_id).header.state
