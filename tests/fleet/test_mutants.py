@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from sayiir_pytest.fleet import ROUGH, Faults, Fleet, Parts, Violation, bounds
+from tests.fleet import mutant_stores as stores
 from tests.fleet import mutants as the
 
 POOL = dataclasses.replace(ROUGH, replaced=0, refused=0, broken=0, retried=0)
@@ -43,58 +44,68 @@ class Case:
     runners: int = 0
 
 
-def _store(law: str, *, faults: Faults = POOL, runners: int = 0, **ports: type) -> Case:
+def _store(
+    law: str, *, faults: Faults = POOL, runners: int = 0, workers: int = 3, **ports: type
+) -> Case:
     return Case(
-        parts=Parts(backend=the.store_with(**ports)), law=law, faults=faults, runners=runners
+        parts=Parts(backend=stores.store_with(**ports)),
+        law=law,
+        faults=faults,
+        runners=runners,
+        workers=workers,
     )
 
 
 CASES = {
-    "a commit ignores the fence": _store("law 4", checkpoints=the.IgnoresFence),
-    "a commit ignores the seq": _store("law 3", checkpoints=the.IgnoresSeq),
+    "a commit ignores the fence": _store("law 4", checkpoints=stores.IgnoresFence),
+    "a commit ignores the seq": _store("law 3", checkpoints=stores.IgnoresSeq),
     "a last arrival is not counted": _store(
-        "wait for nobody", checkpoints=the.CountsTwoArrivalsAsOne
+        "wait for nobody", checkpoints=stores.CountsTwoArrivalsAsOne
     ),
-    "a claim gives what is held": _store("cannot be claimed", claims=the.GrantsWhatIsHeld),
-    "a claim gives foreign lanes": _store("does not serve", claims=the.GivesForeignLanes),
-    "a claim gives no new fence": _store("given twice", claims=the.GivesNoNewFence),
-    "a claim gives the worst first": _store("order of the queue", claims=the.GivesTheWorstFirst),
-    "the living are reaped": _store("law 6", sessions=the.ReapsTheLiving),
-    "nobody is reaped": _store("session of the dead", sessions=the.NeverReaps),
-    "no death is counted": _store("counted wrongly", sessions=the.CountsNoDeaths),
+    "a claim gives what is held": _store("cannot be claimed", claims=stores.GrantsWhatIsHeld),
+    "a claim gives foreign lanes": _store("does not serve", claims=stores.GivesForeignLanes),
+    "a claim gives no new fence": _store("given twice", claims=stores.GivesNoNewFence),
+    "a claim gives the worst first": _store("order of the queue", claims=stores.GivesTheWorstFirst),
+    "the living are reaped": _store("law 6", sessions=stores.ReapsTheLiving),
+    "nobody is reaped": _store("session of the dead", sessions=stores.NeverReaps),
+    "no death is counted": _store("counted wrongly", sessions=stores.CountsNoDeaths),
     "a death is charged to what is not marked": _store(
-        "counted wrongly", faults=DEADLY, sessions=the.ChargesWhatWasNotMarked
+        "counted wrongly", faults=DEADLY, sessions=stores.ChargesWhatWasNotMarked
     ),
-    "a worker ends those of its name": _store("ended others", sessions=the.EndsThoseOfTheSameName),
-    "a pause loses a child": _store("wait for nobody", control=the.LosesAChildAtAPause),
+    "a worker ends those of its name": _store(
+        "ended others", sessions=stores.EndsThoseOfTheSameName
+    ),
+    "a pause loses a child": _store("wait for nobody", control=stores.LosesAChildAtAPause),
     "a replaced run leaves its signals": _store(
-        "left something", faults=BUSY, instances=the.KeepsOldSignals
+        "left something", faults=BUSY, instances=stores.KeepsOldSignals
     ),
     "a write of a replaced run is taken": _store(
-        "law 4", faults=BUSY, checkpoints=the.TakesWritesOfReplacedRuns
+        "law 4", faults=BUSY, workers=1, checkpoints=stores.TakesWritesOfReplacedRuns
     ),
     "a worker keeps what it has lost": Case(
         parts=Parts(desk=the.KeepsWhatIsLost), law="a place is taken", faults=BUSY
     ),
     "what still runs is retried": _store(
-        "still runs was retried", faults=BUSY, control=the.RetriesWhatStillRuns
+        "still runs was retried", faults=BUSY, control=stores.RetriesWhatStillRuns
     ),
     "a retry revives only what failed": _store(
-        "more than it must, or less", faults=BUSY, control=the.RevivesOnlyWhatFailed
+        "more than it must, or less", faults=BUSY, control=stores.RevivesOnlyWhatFailed
     ),
     "a retry counts old attempts": _store(
-        "more than it must, or less", faults=BUSY, control=the.RetriesOnTheOldCount
+        "more than it must, or less", faults=BUSY, control=stores.RetriesOnTheOldCount
     ),
     "a runner owns what others hold": _store(
-        "while others hold it", runners=1, ownership=the.OwnsWhatOthersHold
+        "while others hold it", runners=1, ownership=stores.OwnsWhatOthersHold
     ),
     "a runner ends the ownership of another": _store(
-        "does not own", runners=3, ownership=the.DisownsForAnyone
+        "does not own", runners=3, ownership=stores.DisownsForAnyone
     ),
     "a pool takes what is owned": _store(
-        "its run is owned", runners=1, claims=the.PoolsTakeTheOwned
+        "its run is owned", runners=1, claims=stores.PoolsTakeTheOwned
     ),
-    "the dead own": _store("owned by an ended session", runners=3, sessions=the.LeavesOwnersDead),
+    "the dead own": _store(
+        "owned by an ended session", runners=3, sessions=stores.LeavesOwnersDead
+    ),
     "a runner keeps what it cannot give back": Case(
         parts=Parts(runner=the.KeepsWhatItCannotGiveBack),
         law="does not drive it",
@@ -102,6 +113,7 @@ CASES = {
         instances=10,
         runners=3,
     ),
+    "a thread never rests": Case(parts=Parts(committer=the.NeverRests), law="somebody spins"),
     "a late result is taken": Case(
         parts=Parts(desk=the.TakesLateResults), law="came after its timeout"
     ),

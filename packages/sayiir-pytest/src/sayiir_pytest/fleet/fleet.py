@@ -36,6 +36,7 @@ _PATIENCE_SECONDS: Final = 6000.0
 _MOST_EVENTS: Final = 400_000
 _CHECK_EVERY: Final = 25
 _EXPLAIN_EVERY: Final = 200
+_SPIN_EVENTS: Final = 5000
 _TOLD: Final = 60
 
 
@@ -135,6 +136,7 @@ class Fleet:
 
     def _tell(self) -> None:
         world = self.world
+        stood_at = -1.0
         while world.step():
             if self.watch.violation is not None:
                 raise self.watch.violation
@@ -142,6 +144,10 @@ class Fleet:
                 self._check()
             if world.events % _EXPLAIN_EVERY == 0:
                 self._check_reasons()
+            if world.events % _SPIN_EVENTS == 0:
+                if world.monotonic() == stood_at:
+                    raise Violation("somebody spins: the time stands still")
+                stood_at = world.monotonic()
             if self._is_rough and world.monotonic() > _ROUGH_SECONDS:
                 self._make_peace()
             if not self._is_rough and world.events % 10 == 0 and self._is_over():

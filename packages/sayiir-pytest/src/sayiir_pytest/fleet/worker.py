@@ -14,6 +14,7 @@ from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_pytest.fleet.bodies import attempt_number, call, seconds_of_body
 from sayiir_pytest.fleet.keeper import VirtualKeeper
+from sayiir_pytest.fleet.loop import Loop
 from sayiir_pytest.fleet.parts import REAL, Parts
 from sayiir_pytest.fleet.process import Process
 from sayiir_pytest.fleet.watch import Watch
@@ -101,8 +102,8 @@ class VirtualWorker:
             settled=self._settle_commits,
             session_lost=self._lose_session,
         )
-        self._claims = _Loop(self, self._claimer.turn)
-        self._commits = _Loop(self, committer.turn)
+        self._claims = Loop(self.process, self.perform, self._claimer.turn)
+        self._commits = Loop(self.process, self.perform, committer.turn)
 
     def start(self) -> None:
         """Begin to work."""
@@ -301,6 +302,8 @@ class VirtualWorker:
         # Whoever looks for what runs too long is never later than the end of it.
         if self._limits.get(attempt, math.inf) <= self._world.monotonic():
             self._look_after()
+            if attempt in self._limits:
+                raise self._watch.violates(f"it runs on after its timeout: {attempt.claim.lease}")
         # A coroutine that was given up is cancelled, a thread runs on.
         if not (attempt.is_set and attempt.body.is_async):
             call(attempt)
@@ -319,14 +322,14 @@ class VirtualWorker:
         late = self.desk.overdue()
         self._give_up(late)
         for attempt in late:
-            if not isinstance(attempt.outcome, TimedOut):
-                # Its cursor was lost without notice, and taken again.
-                continue
-            if self._limits.pop(attempt, moment) > moment:
+            is_due = self._limits.pop(attempt, math.inf) <= moment
+            if is_due:
+                self._watch.timed_out(attempt)
+            elif isinstance(attempt.outcome, TimedOut):
                 path, lease = attempt.body.node.path, attempt.claim.lease
                 raise self._watch.violates(f"{path} of {lease} was timed out before its time")
-            self._watch.timed_out(attempt)
-        self._look_around()
+        if late:
+            self._look_around()
 
     def _give_up(self, attempts: Iterable[Attempt]) -> None:
         for attempt in attempts:
@@ -363,42 +366,3 @@ def _guards_of(call: Callable[[], Any]) -> set[str]:
 def _not_yet() -> Script[bool]:
     yield from ()
     return False
-
-
-class _Loop:
-    """One thread of a worker: it takes turns, and waits in between until it is woken."""
-
-    def __init__(self, worker: VirtualWorker, turn: Callable[[], Script[float]]) -> None:
-        self._worker = worker
-        self._turn = turn
-        self.is_busy = False
-        self._is_woken = False
-        self._is_stopped = False
-        self._wait = 0
-
-    def stop(self) -> None:
-        """Take no further turn."""
-        self._is_stopped = True
-
-    def wake(self) -> None:
-        """Take a turn soon."""
-        self._is_woken = True
-        if not self.is_busy:
-            self._go()
-
-    def _go(self) -> None:
-        if self._is_stopped:
-            return
-        self.is_busy, self._is_woken = True, False
-        self._worker.perform(self._turn(), self._rest)
-
-    def _rest(self, seconds: float) -> None:
-        self.is_busy = False
-        self._wait += 1
-        number = self._wait
-        wait = 0.0 if self._is_woken else seconds
-        self._worker.after(wait, lambda: self._continue(number))
-
-    def _continue(self, number: int) -> None:
-        if number == self._wait and not self.is_busy:
-            self._go()
