@@ -26,13 +26,14 @@ def add_one(value: int) -> int:
     return value + 1
 
 
+@pytest.mark.parametrize("kind", ["-task-", "-loop"])
 def test_a_thread_that_cannot_be_started_is_asked_for_again(
-    monkeypatch: pytest.MonkeyPatch, client: WorkflowClient, start: Start
+    monkeypatch: pytest.MonkeyPatch, client: WorkflowClient, start: Start, kind: str
 ) -> None:
     plain, refused = threading.Thread.start, [0]
 
     def refuse_twice(thread: threading.Thread) -> None:
-        if "-task-" in thread.name and refused[0] < 2:
+        if kind in thread.name and refused[0] < 2:
             refused[0] += 1
             raise RuntimeError("can't start new thread")
         plain(thread)

@@ -238,13 +238,22 @@ class Crew:
         with self._changed:
             if self._is_closed:
                 return
-            if self._loop is None:
-                loop = asyncio.new_event_loop()
-                threading.Thread(
-                    target=self._serve, args=(loop,), name=f"{self._name}-loop", daemon=True
-                ).start()
-                self._loop = loop
+            if self._loop is None and not self._start_loop():
+                return
             self._post(call, *arguments)
+
+    def _start_loop(self) -> bool:
+        loop = asyncio.new_event_loop()
+        name = f"{self._name}-loop"
+        try:
+            threading.Thread(target=self._serve, args=(loop,), name=name, daemon=True).start()
+        except RuntimeError:
+            loop.close()
+            self._is_loop_called = False
+            logger.exception("%s cannot start a thread for its loop, trying again", self._name)
+            return False
+        self._loop = loop
+        return True
 
     def _post(self, call: Callable[..., None], *arguments: Any) -> None:
         assert self._loop is not None
@@ -330,7 +339,11 @@ class Crew:
             task.cancel()
 
     def watch(self) -> None:
-        """Report a loop that does not turn, because a coroutine blocks it."""
+        """Report a loop that does not turn, because a coroutine blocks it.
+
+        What got no thread when it was first asked for is asked for again.
+        """
+        self.wake()
         moment = monotonic()
         if self._loop is None:
             return
