@@ -10,6 +10,7 @@ import pytest
 
 from sayiir_core.authoring import Flow
 from sayiir_runtime.client import WorkflowClient
+from sayiir_runtime.worker import arrivals
 from sayiir_runtime.worker.desk import Desk
 
 LATE = 20.0
@@ -43,6 +44,30 @@ def test_a_thread_that_cannot_be_started_is_asked_for_again(
     start(workflow)
 
     assert client.submit(workflow, "threads", 1).result(LATE) == 3
+    assert refused == [2]
+
+
+def test_a_thread_that_cannot_be_started_to_read_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, client: WorkflowClient, start: Start
+) -> None:
+    """The coroutine waits for its input, and so does nobody for the thread that never was."""
+    monkeypatch.setattr(arrivals, "MOST_ARRIVALS", 0)  # so that the join has to be read
+    plain, refused = threading.Thread.start, [0]
+
+    def refuse_twice(thread: threading.Thread) -> None:
+        if "-input-" in thread.name and refused[0] < 2:
+            refused[0] += 1
+            raise RuntimeError("can't start new thread")
+        plain(thread)
+
+    async def join(got: dict[str, int]) -> int:
+        return sum(got.values())
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_twice)
+    workflow: Any = Flow[int, int]("read").fork().branch(add_one).branch(double).join(join).build()
+    start(workflow)
+
+    assert client.submit(workflow, "read", 1).result(LATE) == 4
     assert refused == [2]
 
 

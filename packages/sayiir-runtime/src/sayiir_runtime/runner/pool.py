@@ -32,17 +32,24 @@ class ThreadPool:
         return self._abandoned
 
     def submit(self, run: Callable[[], None]) -> Job:
-        """Queue a job; ``run`` must not raise."""
+        """Queue a job; ``run`` must not raise.
+
+        Raises ``RuntimeError`` if there is no thread to be had for it.
+        """
         job = Job(run)
         with self._ready:
-            self._jobs.append(job)
-            if self._idle < len(self._jobs) and self._threads - self._abandoned < self.size:
-                self._threads += 1
-                name = f"{self._name}-{self._threads}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
+            if self._idle <= len(self._jobs) and self._threads - self._abandoned < self.size:
+                self._start_thread()
+                self._jobs.append(job)
             else:
+                self._jobs.append(job)
                 self._ready.notify()
         return job
+
+    def _start_thread(self) -> None:
+        name = f"{self._name}-{self._threads + 1}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+        self._threads += 1
 
     def close(self) -> None:
         """Let idle threads end; running bodies are left alone."""
@@ -83,9 +90,7 @@ class ThreadPool:
             job.abandoned = True
             self._abandoned += 1
             if self._jobs:
-                self._threads += 1
-                name = f"{self._name}-{self._threads}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
+                self._start_thread()
 
     def _finish(self, job: Job) -> bool:
         with self._ready:

@@ -298,7 +298,11 @@ class Crew:
                 self._start(held, self._prepare(held))
             else:
                 # The store is not read on the loop, which would stop every other body.
-                self._readers.submit(partial(self._fetch, held))
+                try:
+                    self._readers.submit(partial(self._fetch, held))
+                except RuntimeError:
+                    logger.exception("%s cannot start a thread to read inputs", self._name)
+                    self._desk.unfit(held)
         if self._desk.can_commit():
             self._on_end()
 
