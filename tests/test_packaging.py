@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -121,13 +122,13 @@ def test_an_extra_brings_its_library_alone_and_without_it_the_remedy_is_told(
     """Before it is installed, whoever asks for its codec learns its name; then it works."""
     wheel = wheels["sayiir"]
     python = install(tmp_path / "venv", requirement(wheel), beside=wheel.parent)
-    before = set(_uv("pip", "list", f"--python={python}", "--format=freeze").split())
+    before = set(uv("pip", "list", f"--python={python}", "--format=freeze").split())
     refused = subprocess.run(
         [python, "-I", "-c", _CODEC, extra], capture_output=True, text=True, check=False
     )
 
     install(tmp_path / "venv", requirement(wheel, f"[{extra}]"), beside=wheel.parent)
-    after = set(_uv("pip", "list", f"--python={python}", "--format=freeze").split())
+    after = set(uv("pip", "list", f"--python={python}", "--format=freeze").split())
     used = subprocess.run(
         [python, "-I", "-c", _CODEC, extra], capture_output=True, text=True, check=False
     )

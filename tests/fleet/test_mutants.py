@@ -36,7 +36,6 @@ class Case:
 
     parts: Parts
     law: str
-    first: int = 0
     seeds: int = 100
     faults: Faults = POOL
     instances: int = 3
@@ -179,13 +178,17 @@ def test_the_simulation_finds(name: str) -> None:
 
 
 def _find(case: Case) -> None:
-    for seed in range(case.first, case.first + case.seeds):
+    """Look for a violation of the law that names the bug; one bug may break other laws as well."""
+    others: list[str] = []
+    for seed in range(case.seeds):
         try:
             _fleet(case, seed).run()
         except Violation as violation:
-            assert case.law in str(violation).splitlines()[0]
-            return
-    pytest.fail(f"not found within {case.seeds} seeds")
+            said = str(violation).splitlines()[0]
+            if case.law in said:
+                return
+            others.append(said)
+    pytest.fail(f"not found within {case.seeds} seeds, but {others[:5]}")
 
 
 def _fleet(case: Case, seed: int) -> Fleet:

@@ -38,7 +38,7 @@ class Clocked:
         self.claimer = Claimer(
             self.desk,
             backend,
-            VirtualKeeper(backend, "w", 1, serving),
+            VirtualKeeper(backend, "w", 1, monotonic=lambda: self.moment),
             Outage(self.desk.counts, "w", Random(1)),
             Random(1),
             poll=None,
