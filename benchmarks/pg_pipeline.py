@@ -93,7 +93,7 @@ class PortsPool:
 
     def _drain_even(self, batch: int) -> int:
         done = 0
-        while claims := self._claim(batch):
+        while claims := self.claim(batch):
             for node in range(self._steps):
                 self._commit([(claim, node) for claim in claims])
             done += len(claims) * self._steps
@@ -104,14 +104,15 @@ class PortsPool:
         done = 0
         hands: list[tuple[Claim, int]] = []
         while True:
-            hands += [(claim, 0) for claim in self._claim(batch // self._steps)]
+            hands += [(claim, 0) for claim in self.claim(batch // self._steps)]
             if not hands:
                 return done
             self._commit(hands)
             done += len(hands)
             hands = [(claim, node + 1) for claim, node in hands if node + 1 < self._steps]
 
-    def _claim(self, limit: int) -> list[Claim]:
+    def claim(self, limit: int) -> list[Claim]:
+        """Claim a batch."""
         self._calls += 1
         return self.backend.claims.claim(self._session, self._calls, [self._lane], limit)
 

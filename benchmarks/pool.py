@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import resource
 import subprocess
 import sys
 import time
@@ -51,6 +52,11 @@ class Child:
         """Return its next line."""
         return _open(self._process.stdout).readline().strip()
 
+    def resident(self) -> float:
+        """Return how much memory it has, in MiB, as Linux tells it."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 2**20
+
     def close(self) -> None:
         """End it."""
         _open(self._process.stdin).close()
@@ -61,7 +67,8 @@ class Ours:
     """Our store, filled by the client, drained by workers."""
 
     kind = "ours"
-    _left = "SELECT count(*) FROM sayiir.cursors"
+    _left = "SELECT count(*) FROM sayiir.cursors WHERE session IS NOT NULL OR state = 'ready'"
+    _ids = "SELECT instance_id FROM sayiir.instances"
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
@@ -76,18 +83,14 @@ class Ours:
         self.client.submit_many(FLOWS[flow], items)
 
     def left(self) -> int:
-        """Return how many cursors there are."""
+        """Return how many cursors can be claimed, or are in the hands of a worker."""
         row = self._connection.execute(self._left.encode()).fetchone()
         assert row is not None
         return int(row[0])
 
-    def due(self) -> bool:
-        """Tell whether something can be claimed, or is in the hands of a worker."""
-        row = self._connection.execute(
-            "SELECT EXISTS (SELECT FROM sayiir.cursors WHERE session IS NOT NULL OR state = 'ready')"
-        ).fetchone()
-        assert row is not None
-        return bool(row[0])
+    def ids(self) -> list[str]:
+        """Return the ids of all instances."""
+        return [row[0] for row in self._connection.execute(self._ids.encode())]
 
     def close(self) -> None:
         """Close the connections."""
@@ -142,12 +145,17 @@ def children(side: Ours, count: int) -> Generator[list[Child]]:
             child.close()
 
 
-def drained(side: Ours, workers: list[Child], flow: str, count: int) -> float:
-    """Return how many seconds the workers take for instances that were submitted first."""
+def drained(
+    side: Ours, workers: list[Child], flow: str, count: int, *, serving: str = ""
+) -> float:
+    """Return how many seconds the workers take for instances that were submitted first.
+
+    They serve the flow alone, unless told others, too.
+    """
     side.fill(flow, count)
     start = time.perf_counter()
     for worker in workers:
-        worker.tell(f"run {flow}", "running")
+        worker.tell(f"run {serving or flow}", "running")
     while side.left():
         assert time.perf_counter() - start < _LIMIT_SECONDS, f"{side.left()} instances are left"
         time.sleep(_LOOK_SECONDS)
@@ -164,7 +172,7 @@ def park(side: Ours, count: int) -> None:
         side.fill(flow, count // 2)
     with children(side, 1) as (worker,):
         worker.tell(f"run {' '.join(flows)}", "running")
-        while side.due():
+        while side.left():
             time.sleep(0.1)
         worker.tell("stop", "stopped")
 

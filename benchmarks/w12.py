@@ -1,8 +1,9 @@
 """W12: what 100,000 parked instances cost those that run, on PostgreSQL.
 
 One store is empty, the other holds instances that wait for a delay or a signal, half each. A batch
-is claimed and given back, and instances are submitted, alike in both. Then a store with 200,000
-queued instances of five priorities and three lanes must give the best 100 in their order.
+is claimed and given back, instances are submitted and a worker drains some, alike in both. Then a
+store with 200,000 queued instances of five priorities and three lanes must give the best 100 in
+their order. Workers and clients write a few hundred of the instances, which are then copied.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from functools import partial
 from typing import Any
 
 from measure import Result, Settings, Target, seconds, take_turns
-from pool import Ours, park
+from multiply import multiply
+from pool import Child, Ours, children, drained, park
 from pool_flows import FLOWS
 
 from sayiir import Flow, task
@@ -30,6 +32,10 @@ _PARKED = 100_000
 _QUEUED = 200_000
 _BATCH = 100
 _SUBMITTED = 2_000
+_DRAINED = 1_000
+_WRITTEN = 200
+_TURNS = 60
+_SERVING = "sync parked delayed"
 _SERVER = {"shared_buffers": "512MB"}
 
 
@@ -65,19 +71,31 @@ class Claimer:
 
 def w12(settings: Settings) -> list[Result]:
     """Measure claims and submissions beside parked instances, and claims from a long queue."""
-    parked = settings.size(_PARKED)
     with PostgresServer(fsync=True, settings=_SERVER) as server:
         full, empty = Ours(server.create_database("full")), Ours(server.create_database("empty"))
         queued = Ours(server.create_database("queued"))
         try:
-            park(full, parked)
+            count = _parked(settings, full)
             return [
-                *_beside_parked(settings, full, empty, f"beside {parked:,} parked"),
+                *_beside_parked(settings, full, empty, f"beside {count:,} parked"),
                 _long_queue(settings, queued),
             ]
         finally:
             for side in (full, empty, queued):
                 side.close()
+
+
+def _parked(settings: Settings, side: Ours) -> int:
+    """Park instances; return how many."""
+    count = settings.size(_PARKED)
+    park(side, min(_WRITTEN, count))
+    return _multiplied(side, count)
+
+
+def _multiplied(side: Ours, count: int) -> int:
+    ids = side.ids()
+    multiply(side.dsn, ids, times=max(0, count // len(ids) - 1))
+    return len(side.ids())
 
 
 def _beside_parked(settings: Settings, full: Ours, empty: Ours, what: str) -> list[Result]:
@@ -87,18 +105,39 @@ def _beside_parked(settings: Settings, full: Ours, empty: Ours, what: str) -> li
     for side in sides.values():
         for name in names:
             side.backend.definitions.save(FLOWS[name].definition)
+    memory = _memory(settings, full, empty, what)
+    for side in sides.values():
         side.fill("sync", 10 * _BATCH)
     claimers = {name: Claimer(side, lanes) for name, side in sides.items()}
-    repeats = 10 * settings.repeats
-    claims = take_turns(repeats, {name: claimer.timed for name, claimer in claimers.items()})
+    claims = take_turns(
+        _TURNS, {name: claimer.timed for name, claimer in claimers.items()}
+    )
     submits = take_turns(
-        settings.repeats, {name: partial(_submitted, side) for name, side in sides.items()}
+        3 * settings.repeats, {name: partial(_submitted, side) for name, side in sides.items()}
     )
     target = Target(of="limit", at_most=1.1)
     return [
         Result(workload="W12", what=f"claim {what}", unit="ms", times=claims, target=target),
         Result(workload="W12", what=f"submit {what}", unit="µs", times=submits, target=target),
+        memory,
     ]
+
+
+def _memory(settings: Settings, full: Ours, empty: Ours, what: str) -> Result:
+    """Compare what worker processes have in memory, MiB, which drain the same beside both."""
+    with children(full, 1) as (ours,), children(empty, 1) as (limit,):
+        sides = {
+            "ours": partial(_resident, settings, full, ours),
+            "limit": partial(_resident, settings, empty, limit),
+        }
+        times = take_turns(settings.repeats, sides)
+    target = Target(of="limit", at_most=1.1)
+    return Result(workload="W12", what=f"worker {what}", unit="MiB", times=times, target=target)
+
+
+def _resident(settings: Settings, side: Ours, worker: Child) -> float:
+    drained(side, [worker], "sync", settings.size(_DRAINED), serving=_SERVING)
+    return worker.resident()
 
 
 def _submitted(side: Ours) -> float:
@@ -107,16 +146,15 @@ def _submitted(side: Ours) -> float:
 
 
 def _long_queue(settings: Settings, side: Ours) -> Result:
-    count = settings.size(_QUEUED)
     flows = [_with_priority(lane, priority) for lane in range(3) for priority in range(1, 6)]
     numbers = itertools.count()
     for flow in flows:
-        items = [(f"queued-{next(numbers)}", 1) for _ in range(count // len(flows))]
-        side.client.submit_many(flow, items)
+        side.client.submit_many(flow, [(f"queued-{next(numbers)}", 1) for _ in range(10)])
+    count = _multiplied(side, settings.size(_QUEUED))
     # Priorities are no part of a definition's identity: these are three lanes.
     lanes = sorted({Lane(flow.definition.identity, "") for flow in flows})
     claimer = Claimer(side, lanes)
-    times = take_turns(3 * settings.repeats, {"ours": claimer.timed})
+    times = take_turns(_TURNS, {"ours": claimer.timed})
     interval = side.backend.claims.aging_interval
     order = [claim_order(claim.cursor, interval) for claim in claimer.claim()]
     assert order == sorted(order)
