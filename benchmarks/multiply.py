@@ -23,7 +23,7 @@ CREATE TEMP TABLE copies ON COMMIT DROP AS
 SELECT
     i.run, i.instance_id, n.n, gen_random_uuid() AS new_run,
     i.instance_id || '-copy-' || n.n AS new_instance_id
-FROM {schema}.instances AS i CROSS JOIN generate_series(1, %(times)s) AS n (n)
+FROM {schema}.instances AS i CROSS JOIN generate_series(%(first)s::int, %(first)s + %(times)s - 1) AS n (n)
 WHERE i.instance_id = ANY(%(ids)s)
 """
 
@@ -45,10 +45,11 @@ def multiply(
     ids: Sequence[str],
     *,
     times: int,
+    first: int = 1,
     shift: timedelta = timedelta(microseconds=1),
     schema: str = "sayiir",
 ) -> None:
-    """Add so many copies of each of these instances; copy ``n`` is ``n`` shifts later.
+    """Add so many copies of each of these instances; copy ``n``, from ``first``, is ``n`` shifts later.
 
     The tables are vacuumed and analysed then, as they would be soon.
     """
@@ -56,7 +57,7 @@ def multiply(
         with connection.transaction():
             names = {"schema": sql.Identifier(schema)}
             choose = sql.SQL(_CHOOSE).format(**names)
-            connection.execute(choose, {"ids": list(ids), "times": times})
+            connection.execute(choose, {"ids": list(ids), "times": times, "first": first})
             connection.execute("ANALYZE copies")
             for table in (*_OF_RUNS, *_OF_IDS):
                 key = "run" if table in _OF_RUNS else "instance_id"
@@ -66,9 +67,7 @@ def multiply(
             connection.execute(vacuum)
 
 
-def _copy(
-    connection: psycopg.Connection[Any], schema: str, table: str, key: str
-) -> sql.Composed:
+def _copy(connection: psycopg.Connection[Any], schema: str, table: str, key: str) -> sql.Composed:
     columns = [row[0] for row in connection.execute(_COLUMNS, {"table": f"{schema}.{table}"})]
     return sql.SQL(_COPY).format(
         schema=sql.Identifier(schema),

@@ -191,7 +191,8 @@ def _summary(before: Sample, after: Sample, done: int) -> None:
         indexes = {n: s for n, s in after.indexes.items() if n.startswith(table)}
         print(
             f"  {table}: {after.sizes[table]:.1f} MiB, dead {after.dead[table]:,}, vacuumed "
-            f"{after.vacuums[table]} times, " + ", ".join(f"{n} {s:.1f}" for n, s in indexes.items())
+            f"{after.vacuums[table]} times, "
+            + ", ".join(f"{n} {s:.1f}" for n, s in indexes.items())
         )
 
 

@@ -145,9 +145,7 @@ def children(side: Ours, count: int) -> Generator[list[Child]]:
             child.close()
 
 
-def drained(
-    side: Ours, workers: list[Child], flow: str, count: int, *, serving: str = ""
-) -> float:
+def drained(side: Ours, workers: list[Child], flow: str, count: int, *, serving: str = "") -> float:
     """Return how many seconds the workers take for instances that were submitted first.
 
     They serve the flow alone, unless told others, too.

@@ -109,9 +109,7 @@ def _beside_parked(settings: Settings, full: Ours, empty: Ours, what: str) -> li
     for side in sides.values():
         side.fill("sync", 10 * _BATCH)
     claimers = {name: Claimer(side, lanes) for name, side in sides.items()}
-    claims = take_turns(
-        _TURNS, {name: claimer.timed for name, claimer in claimers.items()}
-    )
+    claims = take_turns(_TURNS, {name: claimer.timed for name, claimer in claimers.items()})
     submits = take_turns(
         3 * settings.repeats, {name: partial(_submitted, side) for name, side in sides.items()}
     )

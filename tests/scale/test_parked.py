@@ -92,9 +92,7 @@ def site(postgres_database: str) -> Iterator[Site]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not STATM.exists(), reason="the memory of a process is read as Linux tells it")
-def test_a_worker_does_not_grow_with_what_is_parked(
-    site: Site, size: Callable[[int], int]
-) -> None:
+def test_a_worker_does_not_grow_with_what_is_parked(site: Site, size: Callable[[int], int]) -> None:
     """Neither while it brings instances to rest, nor beside them, nor while it works there."""
     for _ in range(4):
         site.run()

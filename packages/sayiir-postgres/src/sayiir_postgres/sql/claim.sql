@@ -1,6 +1,7 @@
 -- A stream is one lane at one priority, a range of the index in the order of the queue. First a
--- few of each stream tell how far the best reach; then every stream is read up to there. The best
--- are locked in their order, one after the other, until there are enough.
+-- few of each stream tell how far the best reach; then every stream is read from its first up to
+-- there: what ended lately stands before the first, as dead entries of the index, and is passed
+-- once. The best are locked in their order, one after the other, until there are enough.
 WITH alive AS (
     SELECT session_id FROM {schema}.sessions
     WHERE session_id = %(session)s AND state = 'live'
@@ -16,8 +17,8 @@ WITH alive AS (
     FROM {schema}.sessions AS s
     CROSS JOIN unnest(s.lanes) AS o (lane)
     WHERE s.state = 'live' AND s.session_id <> %(session)s AND o.lane = ANY(%(lanes)b::int[])
-), bound AS (
-    SELECT q.queued_at + s.handicap AS rank
+), front AS MATERIALIZED (
+    SELECT s.lane, s.priority, s.handicap, s.now, q.queued_at
     FROM stream AS s
     CROSS JOIN LATERAL (
         SELECT c.queued_at
@@ -30,15 +31,22 @@ WITH alive AS (
         ORDER BY c.queued_at
         LIMIT %(share)s
     ) AS q
+), bound AS (
+    SELECT queued_at + handicap AS rank
+    FROM front
     ORDER BY rank
     OFFSET %(reach)s - 1 LIMIT 1
+), flowing AS MATERIALIZED (
+    SELECT lane, priority, handicap, now, min(queued_at) AS first
+    FROM front
+    GROUP BY lane, priority, handicap, now
 ), due AS MATERIALIZED (
     SELECT q.place, q.run, q.scope, q.idx, s.lane, s.now, q.queued_at + s.handicap AS rank
-    FROM stream AS s
+    FROM flowing AS s
     CROSS JOIN LATERAL (
         SELECT c.ctid AS place, c.run, c.scope, c.idx, c.queued_at
         FROM {schema}.cursors AS c
-        WHERE c.queue_lane = s.lane AND c.queue_priority = s.priority
+        WHERE c.queue_lane = s.lane AND c.queue_priority = s.priority AND c.queued_at >= s.first
             AND c.queued_at <= LEAST(s.now, (SELECT rank FROM bound) - s.handicap)
             AND (
                 c.avoid IS NULL OR c.avoid <> %(session)s OR c.avoid_until <= s.now
