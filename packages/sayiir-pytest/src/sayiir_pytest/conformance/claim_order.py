@@ -165,6 +165,33 @@ class OrderCases(Conformance):
         assert 6 == len(order)
         assert sorted(order) == order
 
+    def test_one_order_holds_over_lanes_priorities_and_calls(self, rig: Rig) -> None:
+        """Give hundreds of cursors call by call as one sort of all of them would."""
+        definitions = [rig.define() for _ in range(3)]
+        for _ in range(20):
+            rig.clock.advance(97)
+            rig.backend.instances.create(
+                [
+                    rig.new(definition=definition, priority=priority)
+                    for definition in definitions
+                    for priority in (3, 5, 1, 4, 2)
+                ]
+            )
+        lanes = {rig.lane("", definition) for definition in definitions}
+        session = rig.session()
+
+        claims: list[Claim] = []
+        while got := rig.backend.claims.claim(session, rig.claim_no(), lanes, 40):
+            claims += got
+
+        order = [
+            (claim.cursor.available_at or rig.clock.now())
+            + claim.cursor.priority * self.aging_interval
+            for claim in claims
+        ]
+        assert 300 == len(order)
+        assert sorted(order) == order
+
     @pytest.mark.parametrize("rest", ["retry", "sleep", "deadline", "signal", "join"])
     def test_a_cursor_at_rest_is_not_given_before_it_is_due(self, rig: Rig, rest: str) -> None:
         """Give nothing while it waits, and give it once it is due or woken."""
