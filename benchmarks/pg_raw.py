@@ -181,30 +181,44 @@ class RawPool:
     def drain(self, batch: int) -> int:
         """Run everything; return the number of steps."""
         done = 0
-        while rows := self._execute(_CLAIM, session="worker", limit=batch):
+        while rows := self.claim(batch):
             for node in range(self._steps):
-                self._commit(rows, node)
+                self.step([(row, node) for row in rows])
             done += len(rows) * self._steps
         return done
 
-    def _commit(self, rows: Sequence[tuple[Any, ...]], node: int) -> None:
+    def claim(self, limit: int) -> list[tuple[Any, ...]]:
+        """Claim the best."""
+        return self._execute(_CLAIM, session="worker", limit=limit)
+
+    def step(self, hands: Sequence[tuple[tuple[Any, ...], int]]) -> None:
+        """Commit the steps of claimed rows, each at its node; the last one ends its instance."""
+        for is_last in (False, True):
+            of_kind = [hand for hand in hands if (hand[1] == self._steps - 1) is is_last]
+            if of_kind:
+                self._commit(of_kind, is_last)
+
+    def _commit(self, hands: Sequence[tuple[tuple[Any, ...], int]], is_last: bool) -> None:
         now = datetime.now(UTC)
-        count = len(rows)
+        count = len(hands)
         columns: dict[str, Any] = {
             "session": "worker",
-            "runs": [row[0] for row in rows],
-            "fences": [row[1] for row in rows],
-            "seqs": [row[2] + node for row in rows],
-            "inputs": [f"s{node}"] * count,
-            "step_nodes": [node] * count,
+            "runs": [row[0] for row, _ in hands],
+            "fences": [row[1] for row, _ in hands],
+            "seqs": [row[2] + node for row, node in hands],
+            "inputs": [f"s{node}" for _, node in hands],
+            "step_nodes": [node for _, node in hands],
             "attempts": [1] * count,
             "started": [now] * count,
             "finished": [now] * count,
             "outputs": [self._payload] * count,
         }
-        last = node == self._steps - 1
-        columns |= {"ids": [row[4] for row in rows]} if last else {"nodes": [node + 1] * count}
-        written = self.connection.execute(_FINISH if last else _MOVE, columns).rowcount
+        columns |= (
+            {"ids": [row[4] for row, _ in hands]}
+            if is_last
+            else {"nodes": [node + 1 for _, node in hands]}
+        )
+        written = self.connection.execute(_FINISH if is_last else _MOVE, columns).rowcount
         assert written == count
 
     def _execute(self, text: str, **parameters: Any) -> list[tuple[Any, ...]]:

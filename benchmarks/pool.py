@@ -21,7 +21,7 @@ from sayiir import PostgresBackend, WorkflowClient
 from sayiir_pytest.postgres_server import PostgresServer
 
 _CHILD = Path(__file__).with_name("pool_child.py")
-_LOOK_SECONDS = 0.005
+_LOOK_SECONDS = 0.01
 _LIMIT_SECONDS = 120.0
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from typing import Any
 
+from pg_bodies import RawBodies
 from pg_raw import RawPool, pick_up
 from pool_flows import FLOWS, STEPS
 
@@ -56,10 +57,18 @@ class Limit:
         if names == ["announce"]:
             threading.Thread(target=pick_up, args=(self._dsn,), daemon=True).start()
             return
-        self._threads = [
+        if names[0].startswith("slow"):
+            runs = [threading.Thread(target=RawBodies(self._pools, names[0]).run, daemon=True)]
+            self._start(runs)
+            return
+        pools = [
             threading.Thread(target=pool.drain, args=(_BATCH,), daemon=True) for pool in self._pools
         ]
-        for thread in self._threads:
+        self._start(pools)
+
+    def _start(self, threads: list[threading.Thread]) -> None:
+        self._threads = threads
+        for thread in threads:
             thread.start()
 
     def stop(self) -> None:

@@ -2,20 +2,21 @@
 
 Workers are processes of their own with default settings; the limit does the same guarded work in
 batches of 300 on two connections for each process. A fork of four is six steps with its first and
-last; its limit is that of a chain, per step. Tasks of 5 ms are compared with what the default
-concurrency allows.
+last; its limit is that of a chain, per step. Tasks of 5 ms are compared three times: with what the
+default concurrency allows by arithmetic, with the sleeps alone, and with the sleeps over the limit's
+tables.
 """
 
 from __future__ import annotations
 
 from measure import Result, Settings, Target, take_turns
+from pg_bodies import CONCURRENCY, plain
 from pool import children, drained, sides
 from pool_flows import PAUSE, STEPS
 
 from sayiir_pytest.postgres_server import PostgresServer
 
 _INSTANCES = 4_000
-_CONCURRENCY = 32
 _FORK_STEPS = 6
 _SERVER = {"shared_buffers": "512MB"}
 
@@ -33,8 +34,8 @@ def w5b(settings: Settings) -> list[Result]:
     return [
         _against_limit(settings, "W5b", "async", "async", 1, 1 / 0.35),
         _against_limit(settings, "W5b", "fork of 4", "fork", 1, 1 / 0.3),
-        _of_concurrency(settings, "5 ms threads", "slow"),
-        _of_concurrency(settings, "5 ms coroutines", "slow-async"),
+        *_of_concurrency(settings, "5 ms threads", "slow"),
+        *_of_concurrency(settings, "5 ms coroutines", "slow-async"),
     ]
 
 
@@ -62,20 +63,37 @@ def _against_limit(
     return Result(workload=workload, what=what, unit="µs/step", times=times, target=target)
 
 
-def _of_concurrency(settings: Settings, what: str, flow: str) -> Result:
+def _of_concurrency(settings: Settings, what: str, flow: str) -> list[Result]:
+    """Compare with arithmetic, with the sleeps alone, and with the sleeps over the raw tables."""
     count = settings.size(_INSTANCES)
-    ideal = count * STEPS * PAUSE / _CONCURRENCY * 1e3
+    ideal = count * STEPS * PAUSE / CONCURRENCY * 1e3
     with (
         PostgresServer(fsync=True, settings=_SERVER) as server,
         sides(server, "w5") as made,
         children(made["ours"], 1) as workers,
+        children(made["limit"], 1) as raw,
     ):
         times = take_turns(
             settings.repeats,
             {
                 "ours": lambda: drained(made["ours"], workers, flow, count) * 1e3,
-                "limit": lambda: ideal,
+                "raw": lambda: drained(made["limit"], raw, flow, count) * 1e3,
+                "plain": lambda: plain(flow, count * STEPS) * 1e3,
             },
         )
+    limits = {
+        what: [ideal] * settings.repeats,
+        f"{what}, sleeps alone": times["plain"],
+        f"{what}, raw tables": times["raw"],
+    }
     target = Target(of="limit", at_most=1 / 0.95)
-    return Result(workload="W5b", what=what, unit="ms", times=times, target=target)
+    return [
+        Result(
+            workload="W5b",
+            what=name,
+            unit="ms",
+            times={"ours": times["ours"], "limit": limit},
+            target=target,
+        )
+        for name, limit in limits.items()
+    ]

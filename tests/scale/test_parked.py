@@ -110,7 +110,6 @@ def test_a_worker_does_not_grow_with_what_is_parked(site: Site, size: Callable[[
     site.run()
     beside = site.resident()
 
-    print(f"{before=:,} {after_parking=:,} {beside=:,}")
     assert after_parking - before < MOST_GROWTH
     assert beside - before < MOST_GROWTH
 

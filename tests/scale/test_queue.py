@@ -159,7 +159,6 @@ def test_a_claim_visits_as_many_pages_among_many_as_among_few(
     queue.grow(size(QUEUED))
     among_many, *_ = queue.pages()
 
-    print(f"{among_few=} {among_many=}")
     assert among_few < 20 * BATCH
     assert among_many < 1.3 * among_few
 
@@ -177,6 +176,5 @@ def test_what_left_the_queue_under_an_open_transaction_is_passed_once(
         gone = sum(len(queue.claim(500)) for _ in range(6))
         _, first, second = queue.pages()
 
-    print(f"{first_before=} {second_before=} {first=} {second=} {gone=}")
     assert first > 2 * first_before
     assert second - second_before < (first - first_before) / 10
