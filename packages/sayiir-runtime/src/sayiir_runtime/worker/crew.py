@@ -293,6 +293,9 @@ class Crew:
 
     def _start_coroutines(self) -> None:
         self._is_loop_called = False
+        self._start_ready()
+
+    def _start_ready(self) -> None:
         while (held := self._desk.take(is_async=True)) is not None:
             if self._is_at_hand(held):
                 self._start(held, self._prepare(held))
@@ -335,6 +338,9 @@ class Crew:
             self._tasks.pop(attempt, None)
         self._desk.ended(held, attempt)
         self._on_end()
+        # The next one starts here and now: each further turn of the loop lets the other threads
+        # have the interpreter's lock.
+        self._start_ready()
         self.wake()
 
     def _cancel(self, attempt: Attempt) -> None:

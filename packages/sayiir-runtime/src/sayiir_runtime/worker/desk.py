@@ -95,6 +95,8 @@ class Desk:
         with self._lock:
             self.counts.claimed += len(claims)
             self._sticky.note_claim(claims, limit)
+            if claims and not self._held:
+                self._pace.begin(self.monotonic())
             for claim in claims:
                 self._admit(claim)
 

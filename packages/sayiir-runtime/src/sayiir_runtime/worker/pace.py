@@ -2,8 +2,10 @@
 
 How this works: a worker with slow tasks holds as many cursors as it runs at once, so that none
 waits here for a slot that another worker has free. One with quick tasks also holds what it will run
-during the next store calls, by the rate at which its bodies have ended lately. Of the branches that
-it forks itself it holds twice as much ahead: a branch that it leaves costs a claim.
+during the next store calls, by the rate at which its bodies have ended lately. When it begins to
+work, that is known as soon as a whole crew of bodies has ended; later a whole window is awaited,
+because bodies that end together would look like a rate. Of the branches that it forks itself it
+holds twice as much ahead: a branch that it leaves costs a claim.
 """
 
 from __future__ import annotations
@@ -17,13 +19,18 @@ _BRANCHES_AHEAD: Final = 2
 
 
 class Pace:
-    """The rate of one worker."""
+    """The rate of one worker; moments are on the monotonic clock."""
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
         self._ended = 0
         self._began: float | None = None
+        self._is_first = False
         self._rate = 0.0
+
+    def begin(self, moment: float) -> None:
+        """Note that there is something to do after nothing was held."""
+        self._began, self._ended, self._is_first = moment, 0, True
 
     def note(self, ended: int) -> None:
         """Count bodies that have ended."""
@@ -35,7 +42,7 @@ class Pace:
         return self._concurrency + _BRANCHES_AHEAD * ahead
 
     def target(self, moment: float) -> int:
-        """Return how many cursors to hold; ``moment`` is on the monotonic clock."""
+        """Return how many cursors to hold."""
         if self._began is None:
             self._began = moment
         elapsed = moment - self._began
@@ -44,4 +51,7 @@ class Pace:
             # Up at once, down by halves: a pause of the store says nothing about the bodies.
             self._rate = max(latest, self._rate / 2)
             self._began, self._ended = moment, 0
+            self._is_first = False
+        elif self._is_first and self._ended >= self._concurrency and elapsed > 0:
+            self._rate = max(self._ended / elapsed, self._rate)
         return self._concurrency + min(_MOST_AHEAD, int(self._rate * _AHEAD_SECONDS))
