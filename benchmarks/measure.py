@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_FEW = 4
+
 Side = Callable[[], float]
 """One run of one side; returns what it took, in the unit of its workload."""
 
@@ -55,11 +57,23 @@ class Result:
 
     def ratio(self, side: str) -> float | None:
         """Return ours against another side: the median over the turns that they took together."""
+        ratios = self._ratios(side)
+        return statistics.median(ratios) if ratios else None
+
+    def quartiles(self, side: str) -> tuple[float, float] | None:
+        """Return between which ratios half of the turns lie, None for fewer than four."""
+        ratios = self._ratios(side)
+        if len(ratios) < _FEW:
+            return None
+        first, _, last = statistics.quantiles(ratios, n=4)
+        return first, last
+
+    def _ratios(self, side: str) -> list[float]:
         others = self.times.get(side)
         if not others:
-            return None
+            return []
         pairs = zip(self.times["ours"], others, strict=True)
-        return statistics.median(ours / other for ours, other in pairs)
+        return [ours / other for ours, other in pairs]
 
     def judged(self) -> float | None:
         """Return the number that the target is about."""

@@ -45,6 +45,7 @@ _COLUMNS: Sequence[tuple[str, int, Callable[[Result], str]]] = (
     ("ours", 9, lambda result: _number(result.median("ours"))),
     ("limit", 9, lambda result: _number(result.median("limit"))),
     ("ratio", 7, lambda result: _number(result.ratio("limit"))),
+    ("half within", 12, lambda result: _span(result.quartiles("limit"))),
     ("peer", 8, lambda result: _number(result.median("sayiir-1.0.0"))),
     ("target", 20, lambda result: f"≤ {result.target}"),
     ("is", 8, lambda result: _number(result.judged())),
@@ -127,6 +128,10 @@ def _write(results: Sequence[Result], path: Path) -> None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def _span(value: tuple[float, float] | None) -> str:
+    return "-" if value is None else f"{value[0]:.2f}-{value[1]:.2f}"
 
 
 def _word(value: bool | None) -> str:

@@ -4,20 +4,24 @@ Workers are processes of their own with default settings; the limit does the sam
 batches of 300 on two connections for each process. A fork of four is six steps with its first and
 last; its limit is that of a chain, per step. Tasks of 5 ms are compared three times: with what the
 default concurrency allows by arithmetic, with the sleeps alone, and with the sleeps over the limit's
-tables.
+tables; and a worker over a store in memory, whose overhead is its own, with the sleeps alone.
 """
 
 from __future__ import annotations
 
+import time
+
 from measure import Result, Settings, Target, take_turns
 from pg_bodies import CONCURRENCY, plain
 from pool import children, drained, sides
-from pool_flows import PAUSE, STEPS
+from pool_flows import FLOWS, PAUSE, STEPS
 
+from sayiir import InMemoryBackend, PooledWorker, WorkflowClient
 from sayiir_pytest.postgres_server import PostgresServer
 
 _INSTANCES = 4_000
 _FORK_STEPS = 6
+_LOOK_SECONDS = 0.005
 _SERVER = {"shared_buffers": "512MB"}
 
 
@@ -64,7 +68,7 @@ def _against_limit(
 
 
 def _of_concurrency(settings: Settings, what: str, flow: str) -> list[Result]:
-    """Compare with arithmetic, with the sleeps alone, and with the sleeps over the raw tables."""
+    """Compare with arithmetic, with the sleeps alone and over the raw tables; do without a server."""
     count = settings.size(_INSTANCES)
     ideal = count * STEPS * PAUSE / CONCURRENCY * 1e3
     with (
@@ -79,12 +83,14 @@ def _of_concurrency(settings: Settings, what: str, flow: str) -> list[Result]:
                 "ours": lambda: drained(made["ours"], workers, flow, count) * 1e3,
                 "raw": lambda: drained(made["limit"], raw, flow, count) * 1e3,
                 "plain": lambda: plain(flow, count * STEPS) * 1e3,
+                "memory": lambda: _in_memory(flow, count) * 1e3,
             },
         )
-    limits = {
-        what: [ideal] * settings.repeats,
-        f"{what}, sleeps alone": times["plain"],
-        f"{what}, raw tables": times["raw"],
+    pairs = {
+        what: (times["ours"], [ideal] * settings.repeats),
+        f"{what}, sleeps alone": (times["ours"], times["plain"]),
+        f"{what}, raw tables": (times["ours"], times["raw"]),
+        f"{what}, memory, sleeps": (times["memory"], times["plain"]),
     }
     target = Target(of="limit", at_most=1 / 0.95)
     return [
@@ -92,8 +98,20 @@ def _of_concurrency(settings: Settings, what: str, flow: str) -> list[Result]:
             workload="W5b",
             what=name,
             unit="ms",
-            times={"ours": times["ours"], "limit": limit},
+            times={"ours": ours, "limit": limit},
             target=target,
         )
-        for name, limit in limits.items()
+        for name, (ours, limit) in pairs.items()
     ]
+
+
+def _in_memory(flow: str, count: int) -> float:
+    """Return how many seconds a worker of this process takes over a store in memory."""
+    backend = InMemoryBackend()
+    items = [(f"{flow}-{number}", 1) for number in range(count)]
+    WorkflowClient(backend).submit_many(FLOWS[flow], items)
+    start = time.perf_counter()
+    with PooledWorker("memory", backend).start([FLOWS[flow]]) as worker:
+        while worker.report().counts["succeeded"] < count * STEPS:
+            time.sleep(_LOOK_SECONDS)
+        return time.perf_counter() - start

@@ -174,6 +174,7 @@ def test_what_left_the_queue_under_an_open_transaction_is_passed_once(
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         other.execute("SELECT FROM sayiir.cursors LIMIT 1")
         gone = sum(len(queue.claim(500)) for _ in range(6))
+        assert 3000 == gone
         _, first, second = queue.pages()
 
     assert first > 2 * first_before
