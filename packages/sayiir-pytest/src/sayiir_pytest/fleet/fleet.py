@@ -44,9 +44,9 @@ _TOLD: Final = 60
 class FleetReport:
     """What happened: how the instances ended, and how often what went wrong.
 
-    ``requests`` counts what came from outside: ``replaced``, ``retried`` and ``owned`` runs,
-    ``replaced at work`` those of them that a process held; ``timed_out`` bodies,
-    ``refused_rows`` and ``broken_rows`` are what the limits have met.
+    ``requests`` counts what came from outside: "replaced", "retried" and "owned" runs, of the
+    replaced those "replaced at work"; and what met a limit: bodies that "timed out", "refused
+    rows" and "broken rows" (calls that the store failed on for such a row).
     """
 
     seed: int
