@@ -302,7 +302,8 @@ class VirtualWorker:
         # Whoever looks for what runs too long is never later than the end of it.
         if self._limits.get(attempt, math.inf) <= self._world.monotonic():
             self._look_after()
-            if attempt in self._limits:
+            # What was given up for another reason may run on: nobody waits for it.
+            if attempt in self._limits and not attempt.is_set:
                 raise self._watch.violates(f"it runs on after its timeout: {attempt.claim.lease}")
         # A coroutine that was given up is cancelled, a thread runs on.
         if not (attempt.is_set and attempt.body.is_async):
