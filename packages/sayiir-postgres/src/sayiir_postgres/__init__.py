@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sayiir_postgres.backend import PostgresBackend
+    from sayiir_postgres.disposal import drop_schema
     from sayiir_postgres.migrate import migration_script
 
-__all__ = ["PostgresBackend", "migration_script"]
+__all__ = ["PostgresBackend", "drop_schema", "migration_script"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from sayiir_postgres.backend import PostgresBackend
 
         return PostgresBackend
+    if name == "drop_schema":
+        from sayiir_postgres.disposal import drop_schema
+
+        return drop_schema
     if name == "migration_script":
         from sayiir_postgres.migrate import migration_script
 

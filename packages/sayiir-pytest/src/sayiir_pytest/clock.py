@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Final
 
+from sayiir_core.duration import Duration, to_timedelta
+
 START: Final = datetime(2026, 1, 1, 12, 0, 0, 123457, tzinfo=UTC)
 """Where a virtual clock starts: with microseconds, so that a store that rounds is found out."""
 
@@ -27,12 +29,12 @@ class VirtualClock:
         """Return the current instant, in UTC."""
         return self._now
 
-    def advance(self, by: timedelta | float) -> datetime:
-        """Move forward by a timedelta or by seconds and return the new instant.
+    def advance(self, by: Duration) -> datetime:
+        """Move forward by a timedelta, by seconds or by ``"3d"`` and return the new instant.
 
         Raises ``ValueError`` for a negative step: a clock never goes back.
         """
-        step = by if isinstance(by, timedelta) else timedelta(seconds=by)
+        step = to_timedelta(by) if isinstance(by, str) else _span(by)
         if step < timedelta(0):
             raise ValueError(f"a clock never goes back, but was asked to move by {step}")
         with self._lock:
@@ -45,3 +47,7 @@ class VirtualClock:
 
     def __repr__(self) -> str:
         return f"VirtualClock({self._now.isoformat()})"
+
+
+def _span(step: timedelta | float) -> timedelta:
+    return step if isinstance(step, timedelta) else timedelta(seconds=step)

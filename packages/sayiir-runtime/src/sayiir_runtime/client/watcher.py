@@ -32,6 +32,9 @@ logger = logging.getLogger("sayiir.client")
 LINGER_SECONDS: Final = 1.0
 """How long the thread stays when nothing is awaited: the next one often comes at once."""
 
+_LOOK_SECONDS: Final = 0.05
+"""How soon it notices meanwhile that its store was closed, which its hints would open again."""
+
 _LIVE: Final = frozenset({InstanceState.RUNNING, InstanceState.PAUSED})
 
 Settle = Callable[[End], None]
@@ -122,16 +125,16 @@ class Watcher:
 
     def _next(self) -> Callable[[], object] | None:
         """Wait for the next look and return it, None to end the thread."""
-        idle_since = time.monotonic()
+        idle_since, epoch = time.monotonic(), self._backend.epoch
         with self._changed:
             while True:
                 now = time.monotonic()
                 if not self._awaited:
                     left = idle_since + LINGER_SECONDS - now
-                    if left <= 0:
+                    if left <= 0 or self._backend.epoch != epoch:
                         self._thread = None
                         return None
-                    self._changed.wait(left)
+                    self._changed.wait(min(left, _LOOK_SECONDS))
                     continue
                 due = self._pace.soonest if self._owed else self._pace.due
                 if now >= due:

@@ -129,10 +129,13 @@ class SessionKeeper:
             self._undone[run] = time.monotonic() + self.ttl.total_seconds()
 
     def close(self) -> None:
-        """End the session in good order, as far as the store can be reached."""
+        """End the session in good order, as far as the store can be reached, and idle threads."""
         with self._lock:
             session, self._session = self._session, None
+            threads, self._threads = self._threads, None
             self._stop.set()
+        if threads is not None:
+            threads.close()
         backend = self._backend()
         if session is None or backend is None or not self._is_current():
             return

@@ -1,0 +1,132 @@
+"""An event loop whose time is the virtual clock, so that ``asyncio.sleep`` takes none.
+
+How this works: a loop asks its selector to wait until its next timer is due. This selector waits
+for nothing that is only time: it moves the clock there instead. Where something real is under way
+(a socket, a subprocess, a call in an executor's thread) it does wait, and the clock goes along with
+real time meanwhile, so that a timeout around real I/O does not fire before its time. Where neither
+a timer nor anything real is left, nobody will ever wake the loop, and that is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import datetime, timedelta
+from math import ceil
+from time import monotonic
+from typing import Any, Final, TypeVar, TypeVarTuple
+
+from sayiir_pytest.clock import VirtualClock
+from sayiir_pytest.engine.errors import EngineStuckError
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_LOOK_SECONDS: Final = 0.05
+_PATIENCE_SECONDS: Final = 2.0
+_OWN_PIPE: Final = 1
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Run the coroutines of one engine in virtual time.
+
+    ``on_wait`` is told how many real seconds the loop has waited for something real in one go.
+    """
+
+    def __init__(self, clock: VirtualClock, on_wait: Callable[[float], None]) -> None:
+        self._clock = clock
+        self._start = clock.now()
+        self._selector_of_time = _Selector(clock, self.has_jobs, on_wait)
+        self._jobs = 0
+        super().__init__(self._selector_of_time)
+
+    def time(self) -> float:
+        """Return the virtual seconds since the loop was made."""
+        return (self._clock.now() - self._start).total_seconds()
+
+    def has_jobs(self) -> bool:
+        """Tell whether a call in a thread is under way."""
+        return self._jobs > 0
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Call in a thread; while that lasts, time passes at its real pace."""
+        future = super().run_in_executor(executor, func, *args)
+        self._jobs += 1
+        future.add_done_callback(self._job_done)
+        return future
+
+    def _job_done(self, _: asyncio.Future[Any]) -> None:
+        self._jobs -= 1
+
+    def pump(self, until: datetime | None) -> None:
+        """Run until somebody calls ``stop``, or until an instant.
+
+        Raises ``EngineStuckError`` if neither can come.
+        """
+        when = None if until is None else (until - self._start).total_seconds()
+        timer = None if when is None else self.call_at(when, self.stop)
+        try:
+            self.run_forever()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def end(self) -> None:
+        """Cancel what still runs, and close."""
+        pending = asyncio.all_tasks(self)
+        for task in pending:
+            task.cancel()
+        if pending:
+            self.run_until_complete(asyncio.wait(pending, timeout=1.0))
+        self.run_until_complete(self.shutdown_asyncgens())
+        self.close()
+
+
+class _Selector(selectors.DefaultSelector):
+    """Wait for what is real, and let time pass where there is nothing real to wait for."""
+
+    def __init__(
+        self, clock: VirtualClock, has_jobs: Callable[[], bool], on_wait: Callable[[float], None]
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._has_jobs = has_jobs
+        self._on_wait = on_wait
+        self._waited = 0.0
+        self._idle = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        if events or (timeout is not None and timeout <= 0):
+            self._waited = self._idle = 0.0
+            return events
+        if self._has_jobs() or len(self.get_map()) > _OWN_PIPE:
+            return self._wait_really(timeout)
+        if timeout is None:
+            return self._wait_for_nobody()
+        self._clock.advance(timedelta(microseconds=ceil(timeout * 1e6)))
+        return []
+
+    def _wait_really(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        limit = _LOOK_SECONDS if timeout is None else min(timeout, _LOOK_SECONDS)
+        began = monotonic()
+        events = super().select(limit)
+        elapsed = monotonic() - began
+        if timeout is not None:
+            self._clock.advance(elapsed if events else limit)
+        self._waited += elapsed
+        self._on_wait(self._waited)
+        return events
+
+    def _wait_for_nobody(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Give a thread that the loop does not know of some real time to call."""
+        began = monotonic()
+        events = super().select(_LOOK_SECONDS)
+        self._idle = 0.0 if events else self._idle + monotonic() - began
+        if self._idle > _PATIENCE_SECONDS:
+            raise EngineStuckError("nothing here will ever wake what is awaited")
+        return events
