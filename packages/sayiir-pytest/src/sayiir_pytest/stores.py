@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
@@ -20,10 +20,12 @@ from sayiir_pytest.choice import ignores_leaks
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.connection import open_files, open_sockets
 from sayiir_pytest.leak import LeakWatch
-from sayiir_pytest.postgres_place import PostgresPlace
 from sayiir_pytest.report import add_reporter, report_of_backend
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.runner.lease import keeper_of
+
+if TYPE_CHECKING:
+    from sayiir_pytest.postgres_place import PostgresPlace
 
 _AT_ONCE: Final = 1000
 

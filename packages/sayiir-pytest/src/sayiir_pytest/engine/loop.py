@@ -128,5 +128,5 @@ class _Selector(selectors.DefaultSelector):
         events = super().select(_LOOK_SECONDS)
         self._idle = 0.0 if events else self._idle + monotonic() - began
         if self._idle > _PATIENCE_SECONDS:
-            raise EngineStuckError("nothing here will ever wake what is awaited")
+            raise EngineStuckError("nothing in this test will ever bring what it waits for")
         return events

@@ -11,6 +11,7 @@ from sayiir_core.errors import WorkflowError
 from sayiir_core.ports.backend import Backend
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine.binding import AnyWorkflow, Binding, BoundProgram, bind
+from sayiir_pytest.engine.errors import EngineStuckError
 from sayiir_pytest.engine.host import Host, running_loop
 from sayiir_pytest.engine.journal import Journal
 from sayiir_pytest.engine.sleep import SleepGuard
@@ -72,7 +73,16 @@ class Stage:
         self.check_caller()
         with self._guard.guarding(None):
             for until in self._steps(limit):
-                self._host.pump(until)
+                self._pump(until)
+
+    def _pump(self, until: datetime | None) -> None:
+        try:
+            self._host.pump(until)
+        except EngineStuckError as stuck:
+            paths = ", ".join(map(repr, self.timeline.running()))
+            raise EngineStuckError(
+                f"task {paths} waits, but {stuck}; give the task a timeout=, or stub it"
+            ) from None
 
     async def drive_async(self, limit: Limit) -> None:
         """Let things happen like ``drive``, with coroutines on the running loop."""

@@ -56,12 +56,18 @@ class Timeline:
     def steps(self, limit: Limit) -> Iterator[datetime | None]:
         """Let things happen; yield until when coroutines shall run, None for until one ends."""
         while True:
-            while sum(worker.turn() for worker in self._workers):
+            while self._turn():
                 pass
             self._retire()
             goal = limit()
             if goal is None:
-                return
+                if not self._host.has_tasks():
+                    return
+                # What coroutines do at this very instant, such as tidying up after a timeout.
+                yield self._clock.now()
+                if not self._turn():
+                    return
+                continue
             instant = min([goal, *self._events()])
             if self._host.has_tasks():
                 yield None if instant == FOREVER else instant
@@ -71,6 +77,9 @@ class Timeline:
                 self._clock.advance_to(max(instant, self._clock.now()))
             for worker in self._workers:
                 worker.fire()
+
+    def _turn(self) -> bool:
+        return sum(worker.turn() for worker in self._workers) > 0
 
     def _events(self) -> list[datetime]:
         events = [worker.next_event() for worker in self._workers]
@@ -95,11 +104,12 @@ class Timeline:
         return lambda: instant if self._clock.now() < instant else None
 
     def until_ended(self, instance_id: InstanceId) -> Limit:
-        """Move on until an instance has ended."""
+        """Move on until an instance has ended, and no body of it runs any more."""
 
         def limit() -> datetime | None:
-            (header,) = self._backend.instances.headers([instance_id])
-            return None if header is None or header.state in _ENDED else FOREVER
+            head = self._backend.instances.load(instance_id)
+            is_over = head.header.state in _ENDED and not head.executing
+            return None if is_over else FOREVER
 
         return limit
 
