@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -152,3 +154,22 @@ backend = sayiir.InMemoryBackend()
 status = sayiir.run_durable_workflow(flow, "i", "x" * 1000, backend, codec=codec)
 print("it works" if status.output == "x" * 2000 else status)
 """
+
+
+@pytest.mark.parametrize("name", [pytest.param("sayiir", marks=builds)])
+def test_the_suite_of_a_user_works_as_documented(
+    wheels: dict[str, Path], name: str, tmp_path: Path
+) -> None:
+    """In an empty environment with pytest and nothing of this repository, ten tests pass."""
+    wanted = requirement(wheels[name], "[pytest]")
+    python = install(tmp_path / "venv", wanted, beside=wheels[name].parent)
+    folder = tmp_path / "suite"
+    shutil.copytree(ROOT / "tests" / "user_suite", folder)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYTEST"))}
+
+    for store in ("memory", "sqlite"):
+        command = [python, "-m", "pytest", "-q", "-W", "error", "--sayiir-backend", store]
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert "10 passed" in done.stdout, done.stdout + done.stderr
