@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 import warnings
@@ -151,6 +152,53 @@ def test_a_long_real_wait_of_an_async_task_is_told_once(sayiir_engine: Engine) -
     assert 1 == len(caught)
 
 
+def test_a_timer_that_is_years_ahead_fires(sayiir_engine: Engine) -> None:
+    """Where a nanosecond is less than what a float of seconds can tell apart."""
+
+    async def hibernate(x: int) -> int:
+        await asyncio.sleep(360 * 86_400)
+        return x + 1
+
+    flow = Flow[int, int]("years")
+    for number in range(5):
+        flow = flow.then(hibernate, name=f"year-{number}")
+
+    assert 5 == sayiir_engine.run(flow.build(), 0).output
+    assert 1800 == (sayiir_engine.clock.now() - START).days
+
+
+def test_what_a_thread_of_the_task_answers_is_waited_for(sayiir_engine: Engine) -> None:
+    """As libraries with threads of their own do; the timeout does not fire before the answer."""
+
+    @task(timeout="10s")
+    async def ask(x: int) -> int:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[int] = loop.create_future()
+
+        def compute() -> None:
+            sleep(0.02)
+            loop.call_soon_threadsafe(answer.set_result, x + 1)
+
+        threading.Thread(target=compute, daemon=True).start()
+        return await answer
+
+    run = sayiir_engine.run(Flow[int, int]("asking").then(ask).build(), 1)
+
+    assert 2 == run.output
+
+
+def test_a_task_that_goes_on_for_ever_is_an_error(sayiir_engine: Engine) -> None:
+    """After a year in which nothing else happens."""
+
+    async def serve(_: int) -> int:
+        for day in itertools.count(1):
+            await asyncio.sleep(86_400 * day)
+        return 0
+
+    with pytest.raises(EngineStuckError, match=r"'serve' has run for 366 days of virtual time"):
+        sayiir_engine.run(Flow[int, int]("for-ever").then(serve).build(), 0)
+
+
 def test_what_nothing_will_ever_wake_is_an_error_and_no_hang(sayiir_engine: Engine) -> None:
     """A task that awaits an event that nobody sets."""
 
@@ -158,7 +206,7 @@ def test_what_nothing_will_ever_wake_is_an_error_and_no_hang(sayiir_engine: Engi
         await asyncio.Event().wait()
         return 1
 
-    with pytest.raises(EngineStuckError, match=r"'forever' waits, but nothing in this test"):
+    with pytest.raises(EngineStuckError, match=r"'forever' has run for 366 days of virtual time"):
         sayiir_engine.run(Flow[int, int]("stuck").then(forever).build(), 0)
 
 

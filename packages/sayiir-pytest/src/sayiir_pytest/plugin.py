@@ -6,6 +6,7 @@ that has this distribution. What a fixture needs is imported when a test uses it
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -85,15 +86,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach to a failure what the instances of the test do, if it used a fixture of ours."""
     report = yield
-    if report.failed and any(name.startswith("sayiir_") for name in _fixtures_of(item)):
+    # Where no fixture of ours was used so far, there is nothing to look for.
+    if report.failed and "sayiir_pytest.report" in sys.modules:
         from sayiir_pytest.report import attach
 
         attach(report, item)
     return report
-
-
-def _fixtures_of(item: pytest.Item) -> list[str]:
-    return getattr(item, "fixturenames", [])
 
 
 @pytest.fixture

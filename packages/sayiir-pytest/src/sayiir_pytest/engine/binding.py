@@ -96,7 +96,7 @@ def _places(binding: Binding, workflows: list[AnyWorkflow]) -> list[list[TaskNod
     why: NodeLookupError | None = None
     for workflow in workflows:
         places.append([])
-        if binding.only is not None and binding.only is not workflow:
+        if binding.only is not None and not _is_same(binding.only, workflow):
             continue
         try:
             places[-1] = tasks_of(workflow, binding.target)
@@ -107,6 +107,11 @@ def _places(binding: Binding, workflows: list[AnyWorkflow]) -> list[list[TaskNod
     if why is not None and not any(places):
         raise why
     return places
+
+
+def _is_same(one: AnyWorkflow, other: AnyWorkflow) -> bool:
+    # By what they are and not by which object: tests often build a workflow anew.
+    return one.definition.identity == other.definition.identity
 
 
 def _endings(paths: Iterable[str], target: Target) -> list[str]:

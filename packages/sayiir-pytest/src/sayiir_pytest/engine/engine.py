@@ -196,7 +196,7 @@ class Engine:
                 f"returns=, raises="
             )
         stub = Stub(_name_of(task), self.clock.now, chosen, to_timedelta(takes))
-        self._stage.add(Binding(task, stub, workflow))
+        self._stage.add(Binding(task, stub, workflow), stand_in)
         return stub
 
     def spy(self, task: Target, *, workflow: AnyWorkflow | None = None) -> Spy:
@@ -245,6 +245,7 @@ class Engine:
         self, workflow: AnyWorkflow, value: Any, instance_id: str | None, policy: Policy
     ) -> Instance:
         self.serve(workflow)
+        self._stage.check()
         if instance_id is None:
             self._numbers[workflow.workflow_id] += 1
             instance_id = f"{workflow.workflow_id}-{self._numbers[workflow.workflow_id]}"

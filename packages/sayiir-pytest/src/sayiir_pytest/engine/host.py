@@ -53,19 +53,18 @@ class Host:
             self._own = VirtualLoop(self._clock, self._on_wait)
         return self._own
 
-    def pump(self, until: datetime | None) -> None:
-        """Run coroutines on the own loop; raises ``EngineStuckError`` if none can ever end."""
+    def pump(self, until: datetime) -> None:
+        """Run coroutines on the own loop."""
         self._own_loop().pump(until)
 
-    async def pump_async(self, until: datetime | None) -> None:
+    async def pump_async(self, until: datetime) -> None:
         """Let coroutines run on the caller's loop."""
         assert self._ended is not None
         self._ended.clear()
-        seconds = None if until is None else (until - self._clock.now()).total_seconds()
+        seconds = (until - self._clock.now()).total_seconds()
         try:
             await asyncio.wait_for(self._ended.wait(), seconds)
         except TimeoutError:
-            assert until is not None
             self._clock.advance_to(max(until, self._clock.now()))
 
     @contextmanager

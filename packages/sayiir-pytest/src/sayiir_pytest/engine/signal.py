@@ -56,10 +56,10 @@ def matches(expected: Any, actual: Any) -> bool:
 
     A dict may have further keys, at any depth; lists match element by element; all else is equal.
     """
-    kinds = {type(expected), type(actual)}
-    if kinds == {dict}:
+    kinds = type(expected), type(actual)
+    if kinds == (dict, dict):
         return all(key in actual and matches(expected[key], actual[key]) for key in expected)
-    if kinds <= {list, tuple}:
+    if kinds in {(list, list), (tuple, list)}:
         return len(expected) == len(actual) and all(map(matches, expected, actual))
     return bool(expected == actual)
 

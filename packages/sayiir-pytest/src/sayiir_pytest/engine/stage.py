@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sayiir_core.errors import WorkflowError
 from sayiir_core.ports.backend import Backend
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine.binding import AnyWorkflow, Binding, BoundProgram, bind
-from sayiir_pytest.engine.errors import EngineStuckError
 from sayiir_pytest.engine.host import Host, running_loop
 from sayiir_pytest.engine.journal import Journal
 from sayiir_pytest.engine.sleep import SleepGuard
@@ -53,16 +51,22 @@ class Stage:
         self._guard.watch(workflow.functions)
         self._is_stale = True
 
-    def add(self, binding: Binding) -> None:
+    def add(self, binding: Binding, stand_in: Callable[..., Any] | None = None) -> None:
         """Bind a stub or a spy, checked at once if it is meant for one workflow."""
+        self._guard.watch([stand_in])
         if binding.only is not None:
             bind([binding.only], self._codec, [binding])
         self._bindings.append(binding)
         self._is_stale = True
 
+    def check(self) -> None:
+        """Raise what is wrong with the stubs, before anything is stored or sent."""
+        self._refreshed()
+
     def check_caller(self) -> None:
-        """Raise ``WorkflowError`` where coroutines cannot be run by a blocking call."""
-        if running_loop() is not None and any(program.is_async for program in self._refreshed()):
+        """Check, and raise ``WorkflowError`` where coroutines cannot be run by a blocking call."""
+        programs = self._refreshed()
+        if running_loop() is not None and any(program.is_async for program in programs):
             raise WorkflowError(
                 "async tasks cannot run inside of a blocking call while an event loop runs; await "
                 "the _async form, as in: await engine.run_async(…)"
@@ -73,20 +77,16 @@ class Stage:
         self.check_caller()
         with self._guard.guarding(None):
             for until in self._steps(limit):
-                self._pump(until)
-
-    def _pump(self, until: datetime | None) -> None:
-        try:
-            self._host.pump(until)
-        except EngineStuckError as stuck:
-            paths = ", ".join(map(repr, self.timeline.running()))
-            raise EngineStuckError(
-                f"task {paths} waits, but {stuck}; give the task a timeout=, or stub it"
-            ) from None
+                self._host.pump(until)
 
     async def drive_async(self, limit: Limit) -> None:
         """Let things happen like ``drive``, with coroutines on the running loop."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
+        if loop is None:
+            raise WorkflowError(
+                "the _async forms need a running asyncio loop; call the blocking form instead, "
+                "as in engine.run(…), which waits for nothing"
+            )
         with self._host.hosted(loop), self._guard.guarding(loop):
             for until in self._steps(limit):
                 await self._host.pump_async(until)
@@ -97,7 +97,7 @@ class Stage:
         self.timeline.close()
         self._host.close()
 
-    def _steps(self, limit: Limit) -> Iterator[datetime | None]:
+    def _steps(self, limit: Limit) -> Iterator[datetime]:
         self._refreshed()
         return self.timeline.steps(limit)
 

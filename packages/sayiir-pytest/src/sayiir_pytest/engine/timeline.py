@@ -9,7 +9,7 @@ yields instead, and whoever performs it lets them run until that instant.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sayiir_core.ids import InstanceId
@@ -18,6 +18,7 @@ from sayiir_core.ports.instances import InstanceQuery
 from sayiir_core.snapshot.head import Cursor, CursorState, Head, InstanceState
 from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_pytest.clock import VirtualClock
+from sayiir_pytest.engine.errors import EngineStuckError
 from sayiir_pytest.engine.host import Host
 from sayiir_pytest.engine.worker import EngineWorker
 
@@ -26,6 +27,8 @@ FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 
 Limit = Callable[[], datetime | None]
 """Says how far the clock may move now, None to stop."""
+
+_LONGEST: Final = timedelta(days=366)
 
 _BACKING_OFF: Final = {CursorState.READY, CursorState.SIGNALLED}
 _ENDED: Final = {InstanceState.COMPLETED, InstanceState.FAILED, InstanceState.CANCELLED}
@@ -53,8 +56,8 @@ class Timeline:
             worker.close()
         self._workers.clear()
 
-    def steps(self, limit: Limit) -> Iterator[datetime | None]:
-        """Let things happen; yield until when coroutines shall run, None for until one ends."""
+    def steps(self, limit: Limit) -> Iterator[datetime]:
+        """Let things happen; yield until when coroutines shall run, unless one ends before."""
         while True:
             while self._turn():
                 pass
@@ -70,13 +73,24 @@ class Timeline:
                 continue
             instant = min([goal, *self._events()])
             if self._host.has_tasks():
-                yield None if instant == FOREVER else instant
+                yield from self._let_run(instant)
             elif instant == FOREVER:
                 return
             else:
                 self._clock.advance_to(max(instant, self._clock.now()))
             for worker in self._workers:
                 worker.fire()
+
+    def _let_run(self, instant: datetime) -> Iterator[datetime]:
+        """Let coroutines run until an instant, or one ends; not for ever if nothing else will be."""
+        until = min(instant, self._clock.now() + _LONGEST)
+        yield until
+        if until < instant and self._clock.now() >= until:
+            paths = ", ".join(map(repr, self.running()))
+            raise EngineStuckError(
+                f"task {paths} has run for {_LONGEST.days} days of virtual time and does not end; "
+                f"give the task a timeout=, or stub it"
+            )
 
     def _turn(self) -> bool:
         return sum(worker.turn() for worker in self._workers) > 0

@@ -22,6 +22,7 @@ from sayiir_core.errors import BackendError, SessionEndedError
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.snapshot.answer import Answer, Committed
+from sayiir_core.snapshot.head import InstanceState
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine.binding import BoundProgram
 from sayiir_pytest.engine.call import MISSING, Call
@@ -45,7 +46,12 @@ T = TypeVar("T")
 
 _MOMENT: Final = timedelta(milliseconds=100)
 _MOST_FRUITLESS: Final = 100
-_ENDS_THE_TEST: Final = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception)
+_ENDS_THE_TEST: Final = (
+    KeyboardInterrupt,
+    pytest.fail.Exception,
+    pytest.skip.Exception,
+    pytest.exit.Exception,
+)
 
 
 class EngineWorker:
@@ -141,8 +147,9 @@ class EngineWorker:
         return min([*instants, *([] if due is None else [due])], default=None)
 
     def fire(self) -> None:
-        """End the bodies whose time has come by now."""
+        """End the bodies whose time has come by now, and tell those that nobody wants any more."""
         self._time_out()
+        self._tell_unwanted()
         for running in list(self._running.values()):
             if running.ends_at is not None and running.ends_at <= self._clock.now():
                 running.ends_at = None
@@ -252,6 +259,14 @@ class EngineWorker:
             self._clock.advance(timedelta(microseconds=1))
         for attempt in late:
             self._forget(attempt)
+
+    def _tell_unwanted(self) -> None:
+        wanted = {each.held.claim.lease.instance_id for each in self._running.values()}
+        headers = self._backend.instances.headers(sorted(wanted)) if wanted else []
+        states = {it.run_id: it.state for it in headers if it is not None}
+        for each in self._running.values():
+            if states.get(each.held.claim.lease.run_id) in {None, InstanceState.CANCELLED}:
+                each.attempt.is_set = True
 
     def _forget(self, attempt: Attempt) -> None:
         for held, running in list(self._running.items()):
