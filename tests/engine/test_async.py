@@ -140,6 +140,14 @@ def test_a_body_that_hangs_on_the_loop_is_timed_out(sayiir_engine: Engine) -> No
     assert "TaskTimeoutError" in str(run.error)
 
 
+def test_an_async_form_without_an_asyncio_loop_says_what_to_call(sayiir_engine: Engine) -> None:
+    """As in a test that trio runs."""
+    coroutine = sayiir_engine.run_async(order_flow(), ORDER)
+
+    with pytest.raises(WorkflowError, match=r"need a running asyncio loop; call the blocking form"):
+        coroutine.send(None)
+
+
 def test_two_drives_of_one_engine_at_once_are_refused(sayiir_engine: Engine) -> None:
     """What runs would otherwise be driven from two places."""
 

@@ -167,6 +167,20 @@ def test_retry_revives_a_failed_instance_with_fresh_attempts(sayiir_engine: Engi
     assert 5 == order.tasks["charge"].attempts
 
 
+def test_of_two_failing_branches_the_history_names_the_one_that_counts(
+    sayiir_engine: Engine,
+) -> None:
+    """That of the instance's error; after a retry a failure counts again."""
+    sayiir_engine.stub(charge, raises=[*[OSError("no line")] * 4, ValueError("no card")])
+    sayiir_engine.stub(reserve, raises=KeyError("no lamp"))
+
+    order = sayiir_engine.run(order_flow(), ORDER)
+    order.retry()
+
+    ends = [event.text for event in order.history if event.text.startswith(("failed", "retried"))]
+    assert ["failed: KeyError: 'no lamp'", "retried", "failed: KeyError: 'no lamp'"] == ends
+
+
 def test_values_round_trip_as_in_production(sayiir_engine: Engine) -> None:
     """What a task receives is the decoded form of what was stored: a tuple arrives as a list."""
     received: list[Any] = []
@@ -291,7 +305,7 @@ def test_a_new_workflow_does_not_disturb_what_runs(sayiir_engine: Engine) -> Non
 
     flow = Flow[int, int]("slow").then(slow_task, name="slow").build()
     sayiir_engine.serve(flow)
-    running = sayiir_engine.operations.submit(flow, "s", 0)
+    running = sayiir_engine.client.submit(flow, "s", 0)
     sayiir_engine.advance("10m")
     assert 1 == slow.count
 

@@ -35,7 +35,7 @@ def test_law_1_the_engine_gives_what_the_plan_says(
         workflow: Any = build(plan, calls, retry_delay=back_off)
         with Engine(sayiir_backend, sayiir_clock) as engine:
             for name, payload in outcome.signals:
-                engine.operations.send_signal(instance_id, name, payload)
+                engine.client.send_signal(instance_id, name, payload)
 
             run = engine.run(workflow, value, instance_id)
 

@@ -249,6 +249,25 @@ def test_a_path_that_names_two_tasks_is_ambiguous_and_a_function_means_all(
     assert {"left": "both", "right": "one"} == sayiir_engine.run(flow, 1).output
 
 
+def test_a_wrong_stub_is_told_before_anything_is_stored(sayiir_engine: Engine) -> None:
+    """The id is free for the next try."""
+    sayiir_engine.stub("shp", returns="")
+
+    with pytest.raises(NodeLookupError):
+        sayiir_engine.run(order_flow(), ORDER, "mine")
+
+    assert [] == list(sayiir_engine.client.list())
+
+
+def test_a_stub_is_bound_to_what_a_workflow_is_and_not_to_the_object(
+    sayiir_engine: Engine,
+) -> None:
+    """The workflow that it was restricted to may be built anew."""
+    sayiir_engine.stub(charge, returns="stubbed", workflow=order_flow())
+
+    assert "stubbed" == sayiir_engine.start(order_flow(), ORDER).tasks[charge].output
+
+
 def test_a_stub_for_another_workflow_waits_for_it(sayiir_engine: Engine) -> None:
     """One engine may run several workflows, and a stub is meant for those that have its task."""
     parcel = Flow[int, str]("parcel").then(track).build()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import threading
 import time
 import warnings
@@ -11,7 +12,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from sayiir import Flow, task
+from sayiir import Flow, get_task_context, task
 from sayiir_pytest.clock import START
 from sayiir_pytest.engine import Engine, EngineStuckError, SayiirSleepWarning
 from tests.engine.shop import track
@@ -89,6 +90,42 @@ def test_a_real_sleep_in_a_task_warns_and_counts_for_its_timeout(sayiir_engine: 
     assert "TaskTimeoutError" in str(late.error)
     assert 2 == done.output
     assert 0.023 == pytest.approx((sayiir_engine.clock.now() - START).total_seconds(), abs=1e-4)
+
+
+def test_a_stand_in_that_sleeps_is_told_as_well(sayiir_engine: Engine) -> None:
+    """Though its module is not that of the task."""
+    flow = Flow[float, float]("rounding").then(math.floor).build()
+    sayiir_engine.stub(math.floor, lambda _: sleep(0.001) or 7)
+
+    with pytest.warns(SayiirSleepWarning, match=r"'floor' .* time\.sleep\(0\.001\)"):
+        assert 7 == sayiir_engine.run(flow, 1.5).output
+
+
+def test_a_long_body_learns_that_its_instance_was_cancelled(sayiir_engine: Engine) -> None:
+    """Through its context, as on a real worker."""
+    seen: list[int] = []
+
+    async def poll(_: int) -> int:
+        for minute in range(60):
+            await asyncio.sleep(60)
+            context = get_task_context()
+            if context is not None and context.cancelled:
+                seen.append(minute)
+                break
+        return 1
+
+    flow = Flow[int, int]("poll").then(poll).build()
+    sayiir_engine.serve(flow)
+    sayiir_engine.client.submit(flow, "p", 0)
+    sayiir_engine.advance(630)
+    polling = sayiir_engine.instance("p")
+
+    polling.cancel()
+    sayiir_engine.advance("1h")
+
+    assert ("cancelled", 1) == (polling.status, len(seen))
+    assert 10 <= seen[0] <= 11
+    assert "completed" not in str(polling.history)
 
 
 def test_the_guard_is_gone_when_nothing_is_driven_and_spares_other_threads(
@@ -214,7 +251,7 @@ def test_a_body_goes_on_over_several_calls_of_the_engine(sayiir_engine: Engine) 
     """An hour of sleep in steps of twenty minutes."""
     flow = Flow[int, str]("parcel").then(track).build()
     sayiir_engine.serve(flow)
-    sayiir_engine.operations.submit(flow, "p", 1)
+    sayiir_engine.client.submit(flow, "p", 1)
 
     sayiir_engine.advance("20m")
     parcel = sayiir_engine.instance("p")

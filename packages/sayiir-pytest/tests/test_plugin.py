@@ -262,7 +262,7 @@ from shop import ORDER
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_fresh(sayiir_engine, sayiir_backend, number):
-    sayiir_engine.operations.send_signal("never", "s", 1)
+    sayiir_engine.client.send_signal("never", "s", 1)
     assert sayiir_engine.start(ORDER, {"amount": number}, "same-id").parked_at == "cool-down"
     assert sayiir_backend.signals.pending("same-id") == []
     assert len(sayiir_backend.signals.pending("never")) == 1
@@ -380,12 +380,21 @@ def test_a_failure_attaches_where_instances_are_and_what_they_wait_for(
             WorkflowClient(sayiir_backend).submit(ORDER, "alone", {"amount": 1})
             assert False
 
+        def test_asks_late(request):
+            engine = request.getfixturevalue("sayiir_engine")
+            engine.client.submit(ORDER, "by-a-client", {"amount": 2})
+            engine.serve(ORDER)
+            engine.run_until_parked()
+            assert False
+
         def test_other(): assert False
         def test_right(sayiir_engine): sayiir_engine.start(ORDER, {"amount": 1}, "silent")
         """,
+        "-p",
+        "no:randomly",
     )
 
-    result.assert_outcomes(failed=3, passed=1)
+    result.assert_outcomes(failed=4, passed=1)
     result.stdout.fnmatch_lines(
         [
             "*- sayiir instances -*",
@@ -398,9 +407,12 @@ def test_a_failure_attaches_where_instances_are_and_what_they_wait_for(
             "*- sayiir instances -*",
             "alone (order): in_progress",
             "  at charge: ready since*no live worker serves lane*",
+            "*- sayiir instances -*",
+            "by-a-client (order): waiting",
+            "  +00:00:00.000  charge: attempt 1 succeeded: 'charged 2'",
         ]
     )
-    assert 2 == result.stdout.str().count("- sayiir instances -")
+    assert 3 == result.stdout.str().count("- sayiir instances -")
     result.stdout.no_fnmatch_line("*silent*")
 
 
@@ -433,7 +445,7 @@ def test_a_report_that_cannot_be_made_hides_nothing(suite: pytest.Pytester) -> N
 
         def test_it(sayiir_engine):
             sayiir_engine.start(ORDER, {"amount": 1})
-            sayiir_engine.instances["gone"] = object()
+            sayiir_engine.backend.results = None
             assert not "the reason"
         """,
     )
@@ -535,7 +547,7 @@ import pytest
 from sayiir import Flow
 from shop import ORDER, charge, ship
 
-NUMBERS = range(12)
+NUMBERS = range(8)
 
 async def double(x):
     await asyncio.sleep(0)
@@ -607,4 +619,4 @@ def test_sync_asyncio_and_anyio_tests_do_not_disturb_each_other(suite: pytest.Py
         "--sayiir-backend=memory,sqlite",
     )  # fmt: skip
 
-    result.assert_outcomes(passed=96)
+    result.assert_outcomes(passed=64)

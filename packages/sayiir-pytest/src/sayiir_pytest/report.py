@@ -46,32 +46,30 @@ def attach(report: pytest.TestReport, item: pytest.Item) -> None:
 
 
 def report_of_engine(engine: Engine) -> str:
-    """Return what the instances of an engine do, with their histories."""
-    parts: list[str] = []
-    for number, instance in enumerate(engine.instances.values()):
-        if number == _MOST_INSTANCES:
-            parts.append(f"… and {len(engine.instances) - number} more")
-            break
-        history = instance.history
-        shown = history[-_MOST_EVENTS:].lines
-        left_out = len(history) - len(shown)
-        lines = [f"… {left_out} earlier events", *shown] if left_out else shown
-        head = engine.head(instance.instance_id)
-        parts.append(_described(head, instance.status, instance.explain(), lines))
-    return _together(parts, engine.clock.now())
+    """Return what the newest instances of an engine's store do, with the histories it knows."""
+    return _report(engine.backend, engine.history_lines)
 
 
 def report_of_backend(backend: Backend) -> str:
     """Return what the newest instances of a store do."""
+    return _report(backend, lambda _: [])
+
+
+def _report(backend: Backend, history_of: Callable[[Head], list[str]]) -> str:
     from sayiir_runtime.observe import Observer
     from sayiir_runtime.payloads import default_codec
 
     observer = Observer(backend, default_codec())
-    parts: list[str] = []
-    for header in backend.instances.select(InstanceQuery(limit=_MOST_INSTANCES)).headers:
+    page = backend.instances.select(InstanceQuery(limit=_MOST_INSTANCES))
+    parts = ["… and older ones"] if page.next is not None else []
+    for header in reversed(page.headers):
         head = backend.instances.load(header.instance_id)
+        history = history_of(head)
+        shown = history[-_MOST_EVENTS:]
+        if len(shown) < len(history):
+            shown.insert(0, f"… {len(history) - len(shown)} earlier events")
         status = observer.status_of_head(head, None).status
-        parts.append(_described(head, status, observer.explain_head(head), []))
+        parts.append(_described(head, status, observer.explain_head(head), shown))
     return _together(parts, backend.now())
 
 

@@ -55,7 +55,7 @@ class Engine:
                 f"the backend says it is {backend.now()}, and the clock {clock.now()}: build the "
                 f"backend with clock=sayiir_clock, or waiting would take real time"
             )
-        self.operations: Final = WorkflowClient(backend, codec=self.codec)
+        self.client: Final = WorkflowClient(backend, codec=self.codec)
         self.journal: Final = Journal(clock.now, self.codec.decode)
         self._stage = Stage(backend, clock, self.codec, self.journal)
         self._timeline = self._stage.timeline
@@ -158,9 +158,9 @@ class Engine:
         Raises ``WorkflowError`` for one of a workflow that the engine was not given.
         """
         identity = self.head(instance_id).header.identity
-        for workflow in self._stage.workflows:
-            if workflow.definition.identity == identity:
-                return self._handle(workflow, instance_id)
+        workflow = self._stage.workflow(identity)
+        if workflow is not None:
+            return self._handle(workflow, instance_id)
         raise WorkflowError(
             f"instance {instance_id!r} is of workflow {identity}, which this engine does not know; "
             f"call engine.serve(workflow) first",
@@ -231,6 +231,12 @@ class Engine:
         """Return the stored head; raises ``InstanceNotFoundError``."""
         return self.backend.instances.load(check_instance_id(instance_id))
 
+    def history_lines(self, head: Head) -> list[str]:
+        """Return the history of an instance of a served workflow, line by line, else nothing."""
+        workflow = self._stage.workflow(head.header.identity)
+        known = None if workflow is None else Instance(self, workflow, head.header.instance_id)
+        return [] if known is None else known.history.lines
+
     @staticmethod
     def signal_names(workflow: AnyWorkflow) -> set[str]:
         """Return the names of the signals that a workflow can wait for."""
@@ -249,7 +255,7 @@ class Engine:
         if instance_id is None:
             self._numbers[workflow.workflow_id] += 1
             instance_id = f"{workflow.workflow_id}-{self._numbers[workflow.workflow_id]}"
-        handle = self.operations.submit(workflow, instance_id, value, conflict_policy=policy)
+        handle = self.client.submit(workflow, instance_id, value, conflict_policy=policy)
         self.journal.note(handle.run.run_id, f"started with {shortened(repr(value))}")
         return self._handle(workflow, instance_id)
 

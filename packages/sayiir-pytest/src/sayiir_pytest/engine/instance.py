@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sayiir_core.engine.explain import Explanation
 from sayiir_core.errors import NodeLookupError, WorkflowError
+from sayiir_core.ids import RunId
 from sayiir_core.snapshot.head import Cursor, CursorState
 from sayiir_core.snapshot.step import StepRow
 from sayiir_pytest.engine.binding import AnyWorkflow, Target, tasks_of
@@ -21,6 +23,7 @@ from sayiir_runtime.status import WorkflowStatus
 if TYPE_CHECKING:
     from sayiir_pytest.engine.engine import Engine
 
+_NOTHING: Final = timedelta(0)
 _PARKED: Final = {CursorState.SLEEPING, CursorState.AWAITING}
 
 
@@ -35,14 +38,14 @@ class Instance:
         self.instance_id: Final = instance_id
         self.workflow: Final = workflow
         self._engine = engine
-        self._operations = engine.operations
+        self._client = engine.client
 
     # What it is.
 
     @property
     def details(self) -> WorkflowStatus:
         """Return everything that a status says."""
-        return self._operations.status(self.instance_id)
+        return self._client.status(self.instance_id)
 
     @property
     def status(self) -> str:
@@ -74,7 +77,7 @@ class Instance:
     @property
     def tasks(self) -> Tasks:
         """Return what is recorded of its tasks."""
-        return Tasks(self.workflow, lambda name: self._operations.task(self.instance_id, name))
+        return Tasks(self.workflow, lambda name: self._client.task(self.instance_id, name))
 
     @property
     def parked_at(self) -> str | None:
@@ -108,14 +111,14 @@ class Instance:
         ordered = sorted(notes, key=lambda note: note.at)
         return History(
             [
-                Event(at=it.at, after=max(it.at - began, it.at - it.at), path=it.path, text=it.text)
+                Event(at=it.at, after=max(it.at - began, _NOTHING), path=it.path, text=it.text)
                 for it in ordered
             ]
         )
 
     def explain(self) -> list[Explanation]:
         """Say why it stands where it stands, place by place, and what helps."""
-        return self._operations.explain(self.instance_id)
+        return self._client.explain(self.instance_id)
 
     def whereabouts(self) -> str:
         """Say in one line where it is and what it waits for."""
@@ -143,12 +146,12 @@ class Instance:
 
     def cancel(self, reason: str | None = None, *, by: str | None = None) -> None:
         """Cancel it for good."""
-        self._operations.cancel(self.instance_id, reason=reason, cancelled_by=by)
-        self._note(f"cancelled{_because(reason, by)}")
+        self._client.cancel(self.instance_id, reason=reason, cancelled_by=by)
+        self._engine.journal.note_end(self._run_id, f"cancelled{_because(reason, by)}")
 
     def pause(self, reason: str | None = None, *, by: str | None = None) -> None:
         """Hold it until ``unpause``."""
-        self._operations.pause(self.instance_id, reason=reason, paused_by=by)
+        self._client.pause(self.instance_id, reason=reason, paused_by=by)
         self._note(f"paused{_because(reason, by)}")
 
     def unpause(self) -> None:
@@ -222,22 +225,26 @@ class Instance:
                 f"waits for {', '.join(map(repr, names)) or 'none'}",
                 candidates=names,
             )
-        self._operations.send_signal(self.instance_id, name, payload)
+        self._client.send_signal(self.instance_id, name, payload)
         self._note(f"signal {name!r} arrived: {shortened(repr(payload))}")
 
     def _unpause(self) -> None:
-        self._operations.unpause(self.instance_id)
+        self._client.unpause(self.instance_id)
         self._note("unpaused")
 
     def _retry(self) -> None:
-        self._operations.retry(self.instance_id)
-        self._note("retried")
+        self._client.retry(self.instance_id)
+        self._engine.journal.note_retry(self._run_id)
 
     def _note(self, text: str) -> None:
-        self._engine.journal.note(self._engine.head(self.instance_id).header.run_id, text)
+        self._engine.journal.note(self._run_id, text)
+
+    @property
+    def _run_id(self) -> RunId:
+        return self._engine.head(self.instance_id).header.run_id
 
     def _has_started(self, task: Target) -> bool:
-        run_id = self._engine.head(self.instance_id).header.run_id
+        run_id = self._run_id
         ordinals = {node.ordinal for node in tasks_of(self.workflow, task)}
         return any(
             self._engine.journal.has_started(run_id, ordinal) for ordinal in ordinals
@@ -250,7 +257,7 @@ class Instance:
     def _rows(self) -> Iterator[StepRow]:
         after: str | None = None
         while True:
-            page = self._operations.history(self.instance_id, after=after)
+            page = self._client.history(self.instance_id, after=after)
             yield from page.rows
             after = page.next
             if after is None:

@@ -54,6 +54,7 @@ class Journal:
         self._decode = decode
         self._notes: dict[RunId, list[Note]] = {}
         self._started: dict[RunId, set[int]] = {}
+        self._ended: set[RunId] = set()
 
     def notes(self, run_id: RunId) -> Sequence[Note]:
         """Return the notes of a run, in order."""
@@ -64,6 +65,17 @@ class Journal:
         note = Note(at=self._clock(), path=path, text=text, step=step)
         self._notes.setdefault(run_id, []).append(note)
 
+    def note_end(self, run_id: RunId, text: str) -> None:
+        """Note that a run has ended, unless it had; of two failing branches the first one counts."""
+        if run_id not in self._ended:
+            self._ended.add(run_id)
+            self.note(run_id, text)
+
+    def note_retry(self, run_id: RunId) -> None:
+        """Note that a failed run goes on."""
+        self._ended.discard(run_id)
+        self.note(run_id, "retried")
+
     def note_start(self, run_id: RunId, node: int) -> None:
         """Note that a body is called."""
         self._started.setdefault(run_id, set()).add(node)
@@ -72,8 +84,10 @@ class Journal:
         """Tell whether the body of a node was called here."""
         return node in self._started.get(run_id, ())
 
-    def note_checkpoint(self, definition: Definition, checkpoint: Checkpoint) -> None:
-        """Note what a stored checkpoint says."""
+    def note_checkpoint(
+        self, definition: Definition, checkpoint: Checkpoint, *, is_held: bool
+    ) -> None:
+        """Note what a stored checkpoint says; a run that is held does not complete by it."""
         run_id = checkpoint.lease.run_id
         path = ""
         for effect in checkpoint.effects:
@@ -83,6 +97,10 @@ class Journal:
                 self.note(run_id, text, path, step_key(effect.step))
             elif isinstance(effect, Move):
                 path = "" if effect.node < 0 else place(definition, effect.node, effect.turns)
+            elif isinstance(effect, Fail):
+                self.note_end(run_id, f"failed: {spoken_error(effect.error)}")
+            elif isinstance(effect, Finish) and not is_held:
+                self.note_end(run_id, "completed")
             for at, text in _said(effect, path, self._clock()):
                 self.note(run_id, text, at)
 
@@ -139,9 +157,5 @@ def _said(effect: Effect, path: str, now: datetime) -> Iterator[tuple[str, str]]
             yield path, f"waits for signal {name!r}{limit}"
         case Spawn(children):
             yield path, f"forks into {len(children)} branches"
-        case Fail(error):
-            yield "", f"failed: {spoken_error(error)}"
-        case Finish():
-            yield "", "completed"
         case _:
             return

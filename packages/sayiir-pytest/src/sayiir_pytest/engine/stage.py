@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sayiir_core.errors import WorkflowError
 from sayiir_core.ports.backend import Backend
+from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine.binding import AnyWorkflow, Binding, BoundProgram, bind
 from sayiir_pytest.engine.host import Host, running_loop
@@ -50,6 +51,11 @@ class Stage:
         self.timeline.identities.add(identity)
         self._guard.watch(workflow.functions)
         self._is_stale = True
+
+    def workflow(self, identity: DefinitionIdentity) -> AnyWorkflow | None:
+        """Return the workflow of an identity, None if it is not served."""
+        found = [it for it in self.workflows if it.definition.identity == identity]
+        return found[0] if found else None
 
     def add(self, binding: Binding, stand_in: Callable[..., Any] | None = None) -> None:
         """Bind a stub or a spy, checked at once if it is meant for one workflow."""

@@ -123,6 +123,7 @@ class EngineWorker:
         Raises what the store raises, and what in a body is meant for the test itself.
         """
         self._raise_fatal()
+        self._tell_unwanted()
         claimed = self.desk.counts.claimed
         _perform(self._claimer.turn())
         is_busy = self.desk.counts.claimed != claimed
@@ -147,9 +148,8 @@ class EngineWorker:
         return min([*instants, *([] if due is None else [due])], default=None)
 
     def fire(self) -> None:
-        """End the bodies whose time has come by now, and tell those that nobody wants any more."""
+        """End the bodies whose time has come by now."""
         self._time_out()
-        self._tell_unwanted()
         for running in list(self._running.values()):
             if running.ends_at is not None and running.ends_at <= self._clock.now():
                 running.ends_at = None
@@ -261,6 +261,7 @@ class EngineWorker:
             self._forget(attempt)
 
     def _tell_unwanted(self) -> None:
+        """Tell the bodies that go on whether anybody wants them, as a worker's clerk does."""
         wanted = {each.held.claim.lease.instance_id for each in self._running.values()}
         headers = self._backend.instances.headers(sorted(wanted)) if wanted else []
         states = {it.run_id: it.state for it in headers if it is not None}
@@ -294,7 +295,9 @@ class _NotingDesk(Desk):
         """Go on with what the store has answered."""
         for held, answer in zip(batch, answers, strict=True):
             if held.checkpoint is not None and isinstance(answer, Committed):
-                self.journal.note_checkpoint(held.program.definition, held.checkpoint)
+                self.journal.note_checkpoint(
+                    held.program.definition, held.checkpoint, is_held=answer.held
+                )
         super().answered(batch, answers)
 
 
