@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
 from time import monotonic
 from typing import Any
 
 import pytest
 
-from sayiir import Flow, task
+from sayiir import Flow, InMemoryBackend, task
 from sayiir_core.errors import WorkflowError
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine import HANGS, Engine, SayiirSleepWarning, ok
@@ -77,8 +78,7 @@ def test_a_blocking_call_on_a_loop_works_for_plain_tasks_and_is_refused_for_asyn
             sayiir_engine.run(Flow[int, str]("parcel").then(track).build(), 1, "p")
 
     asyncio.run(test())
-    assert "order-1" in sayiir_engine.instances
-    assert "p" not in sayiir_engine.instances
+    assert ["order-1"] == [it.instance_id for it in sayiir_engine.client.list()]
 
 
 def test_a_stub_that_takes_or_hangs_takes_no_real_time_on_a_loop(sayiir_engine: Engine) -> None:
@@ -166,9 +166,39 @@ def test_two_drives_of_one_engine_at_once_are_refused(sayiir_engine: Engine) -> 
     assert "await one after the other" in str(second)
 
 
+def test_engines_that_drive_at_once_leave_the_sleeps_as_they_were(
+    sayiir_clock: VirtualClock,
+) -> None:
+    """Whichever ends first; and each task is told of by the engine that drives it."""
+    originals = time.sleep, asyncio.sleep
+
+    def block() -> None:
+        time.sleep(0.001)
+
+    async def doze(number: int) -> int:
+        await asyncio.sleep(0.001 + number / 100)
+        block()
+        return number
+
+    async def test(number: int) -> float:
+        clock = VirtualClock()
+        with Engine(InMemoryBackend(clock=clock), clock) as engine:
+            run = await engine.run_async(Flow[int, int]("doze").then(doze).build(), number)
+            assert number == run.output
+            return (clock.now() - sayiir_clock.now()).total_seconds()
+
+    async def both() -> list[float]:
+        return await asyncio.gather(test(0), test(3), test(1))
+
+    with pytest.warns(SayiirSleepWarning) as caught:
+        assert [0.001, 0.001, 0.001] == asyncio.run(both())
+
+    assert 6 == len(caught)
+    assert originals == (time.sleep, asyncio.sleep)
+
+
 def test_engines_in_one_loop_do_not_disturb_each_other(sayiir_clock: VirtualClock) -> None:
     """Each has its own store, clock, stubs and history."""
-    from sayiir import InMemoryBackend
 
     async def test(number: int) -> tuple[Any, Any]:
         clock = VirtualClock()

@@ -256,6 +256,30 @@ def test_a_suite_may_bring_a_store_of_its_own(suite: pytest.Pytester) -> None:
     assert ["test_it"] == _named(result)
 
 
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_store_that_is_not_installed_fails_the_test_with_what_to_install(
+    suite: pytest.Pytester, store: str
+) -> None:
+    """It is not skipped: whoever names a store wants it tested."""
+    suite.makeconftest(
+        f"""
+        import sys
+        import pytest
+
+        @pytest.fixture(autouse=True, scope="session")
+        def uninstalled():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setitem(sys.modules, "sayiir_{store}", None)
+                yield
+        """
+    )
+
+    result = _run(suite, "def test_it(sayiir_backend): ...", f"--sayiir-backend={store}")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*install it with: pip install 'sayiir-pytest[[]{store}]'*"])
+
+
 TWICE = """
 import pytest
 from shop import ORDER

@@ -48,13 +48,13 @@ def postgres_place() -> Generator[PostgresPlace]:
     Skips where there is neither a variable nor a PostgreSQL to start; fails there instead if
     ``SAYIIR_REQUIRE_POSTGRES=1``.
     """
+    _adapter()
     url = os.environ.get(URL_VARIABLE)
     schema = f"sayiir_test_{_process()}_{uuid.uuid4().hex[:8]}"
     if url is None:
         with _server() as server:
             yield PostgresPlace(server.dsn, schema)
         return
-    _adapter()
     from sayiir_postgres import drop_schema
 
     try:

@@ -15,7 +15,6 @@ from sayiir_core.ids import InstanceId, check_instance_id
 from sayiir_core.policy import ConflictPolicy
 from sayiir_core.ports.backend import Backend
 from sayiir_core.snapshot.head import Head
-from sayiir_core.workflow.node import SignalNode
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine.binding import AnyWorkflow, Binding, Target
 from sayiir_pytest.engine.call import MISSING
@@ -60,7 +59,6 @@ class Engine:
         self._stage = Stage(backend, clock, self.codec, self.journal)
         self._timeline = self._stage.timeline
         self._numbers = Counter[str]()
-        self.instances: Final[dict[str, Instance]] = {}
 
     # Running.
 
@@ -160,7 +158,7 @@ class Engine:
         identity = self.head(instance_id).header.identity
         workflow = self._stage.workflow(identity)
         if workflow is not None:
-            return self._handle(workflow, instance_id)
+            return Instance(self, workflow, instance_id)
         raise WorkflowError(
             f"instance {instance_id!r} is of workflow {identity}, which this engine does not know; "
             f"call engine.serve(workflow) first",
@@ -237,12 +235,6 @@ class Engine:
         known = None if workflow is None else Instance(self, workflow, head.header.instance_id)
         return [] if known is None else known.history.lines
 
-    @staticmethod
-    def signal_names(workflow: AnyWorkflow) -> set[str]:
-        """Return the names of the signals that a workflow can wait for."""
-        nodes = workflow.definition.nodes
-        return {node.signal_name for node in nodes if isinstance(node, SignalNode)}
-
     def check_caller(self) -> None:
         """Raise ``WorkflowError`` where only an ``_async`` form can go on."""
         self._stage.check_caller()
@@ -257,11 +249,7 @@ class Engine:
             instance_id = f"{workflow.workflow_id}-{self._numbers[workflow.workflow_id]}"
         handle = self.client.submit(workflow, instance_id, value, conflict_policy=policy)
         self.journal.note(handle.run.run_id, f"started with {shortened(repr(value))}")
-        return self._handle(workflow, instance_id)
-
-    def _handle(self, workflow: AnyWorkflow, instance_id: str) -> Instance:
-        instance = self.instances[instance_id] = Instance(self, workflow, instance_id)
-        return instance
+        return Instance(self, workflow, instance_id)
 
 
 def _name_of(task: Target) -> str:

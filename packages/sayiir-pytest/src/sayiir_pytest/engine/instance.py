@@ -15,7 +15,7 @@ from sayiir_pytest.engine.binding import AnyWorkflow, Target, tasks_of
 from sayiir_pytest.engine.call import MISSING
 from sayiir_pytest.engine.history import Event, History
 from sayiir_pytest.engine.journal import Note, place, shortened, step_key
-from sayiir_pytest.engine.signal import ReceivedSignal, matches, received_signals
+from sayiir_pytest.engine.signal import ReceivedSignal, matches, received_signals, signal_names
 from sayiir_pytest.engine.task_view import Tasks
 from sayiir_runtime.client.end import output_of
 from sayiir_runtime.status import WorkflowStatus
@@ -218,7 +218,7 @@ class Instance:
         await self._engine.run_until_parked_async()
 
     def _send(self, name: str, payload: Any) -> None:
-        names = sorted(self._engine.signal_names(self.workflow))
+        names = signal_names(self.workflow.definition)
         if name not in names:
             raise NodeLookupError(
                 f"workflow {self.workflow.workflow_id!r} never waits for a signal {name!r}; it "

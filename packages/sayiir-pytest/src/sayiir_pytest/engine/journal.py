@@ -80,6 +80,10 @@ class Journal:
         """Note that a body is called."""
         self._started.setdefault(run_id, set()).add(node)
 
+    def has_run(self, run_id: RunId) -> bool:
+        """Tell whether any body of a run was called here."""
+        return run_id in self._started
+
     def has_started(self, run_id: RunId, node: int) -> bool:
         """Tell whether the body of a node was called here."""
         return node in self._started.get(run_id, ())

@@ -51,6 +51,11 @@ def received_signals(
     ]
 
 
+def signal_names(definition: Definition) -> list[str]:
+    """Return the names of the signals that a workflow can wait for, in their order."""
+    return sorted({it.signal_name for it in definition.nodes if isinstance(it, SignalNode)})
+
+
 def matches(expected: Any, actual: Any) -> bool:
     """Tell whether a value has everything that is expected of it.
 

@@ -32,7 +32,7 @@ class Stage:
         self._clock = clock
         self._codec = codec
         self._journal = journal
-        self._guard = SleepGuard(clock)
+        self._guard = SleepGuard(clock, journal.has_run)
         self._host = Host(clock, self._note_wait)
         self.timeline: Final = Timeline(backend, clock, self._host)
         self.workflows: Final[list[AnyWorkflow]] = []

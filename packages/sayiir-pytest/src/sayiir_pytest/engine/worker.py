@@ -150,8 +150,9 @@ class EngineWorker:
     def fire(self) -> None:
         """End the bodies whose time has come by now."""
         self._time_out()
-        for running in list(self._running.values()):
-            if running.ends_at is not None and running.ends_at <= self._clock.now():
+        for held, running in list(self._running.items()):
+            is_due = running.ends_at is not None and running.ends_at <= self._clock.now()
+            if is_due and held in self._running:
                 running.ends_at = None
                 self._call(running)
 
