@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import sayiir_pytest.engine
 from sayiir_core.ports.backend import Backend
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine import Engine
+from sayiir_pytest.keyvalue import DictKeyValueStore
 from sayiir_pytest.strategies import CallLog, Plan, build, expected, plans
+from tests.engine.shop import ORDER, order_flow
+from tests.keyvalue.story import backend_on
 from tests.laws.lawbook import check_outcome
 
 EXAMPLES = {"memory": 60, "sqlite": 15, "postgres": 5}
@@ -45,3 +51,27 @@ def test_law_1_the_engine_gives_what_the_plan_says(
             assert f"started with {value}" in str(run.history)
 
     law()
+
+
+def test_the_engine_runs_on_any_backend(sayiir_clock: VirtualClock) -> None:
+    """On a key-value store, too, for which it was not written."""
+    with Engine(backend_on(DictKeyValueStore(), sayiir_clock), sayiir_clock) as engine:
+        order = engine.start(order_flow(), ORDER)
+        engine.advance("3d")
+        order.signal("approval", {"by": "Ada"})
+
+        assert "shipped, approved by Ada" == order.output
+
+
+def test_the_engine_never_interprets_a_definition_itself() -> None:
+    """What follows an outcome and what a commit means is left to the worker and the store."""
+    sources = Path(sayiir_pytest.engine.__file__).parent.glob("*.py")
+    imported = {
+        node.module
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.ImportFrom)
+    }
+
+    deciding = {"advance", "walk", "onward", "transition", "apply", "motion", "birth", "control"}
+    assert set() == {name for name in imported if name and name.rpartition(".")[2] in deciding}

@@ -61,7 +61,7 @@ def matches(expected: Any, actual: Any) -> bool:
 
     A dict may have further keys, at any depth; lists match element by element; all else is equal.
     """
-    kinds = type(expected), type(actual)
+    kinds = expected.__class__, actual.__class__
     if kinds == (dict, dict):
         return all(key in actual and matches(expected[key], actual[key]) for key in expected)
     if kinds in {(list, list), (tuple, list)}:
