@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from sayiir import Flow, InMemoryBackend, LoopResult, get_task_context, run_workflow, task
 from sayiir_core.errors import NodeLookupError
@@ -160,6 +162,38 @@ def test_loop_verdicts_and_route_keys_are_stubbed_like_any_value(sayiir_engine: 
 
     assert {"branch": "b", "result": 12} == sayiir_engine.run(flow, 0).output
     assert [(0,), (1,)] == [call.turns for call in polls.calls]
+
+
+class Receipt(BaseModel):
+    """What a payment service answers."""
+
+    total: int
+    paid_at: datetime
+
+
+@task
+def pay(total: int) -> Receipt:
+    raise AssertionError("stubbed")
+
+
+@task
+def book(receipt: Receipt) -> str:
+    return f"{receipt.total} at {receipt.paid_at:%H:%M}"
+
+
+def test_typed_values_pass_by_the_annotations_of_the_task_that_is_replaced(
+    sayiir_engine: Engine,
+) -> None:
+    """A model is stored and arrives typed, and each consumer gets one of its own."""
+    receipt = Receipt(total=3, paid_at=datetime(2026, 1, 1, 9, 30, tzinfo=UTC))
+    sayiir_engine.stub(pay, lambda total: receipt.model_copy(update={"total": total}))
+    booking = sayiir_engine.spy(book)
+
+    run = sayiir_engine.run(Flow[int, Any]("typed").then(pay).then(book).build(), 5)
+
+    assert "5 at 09:30" == run.output
+    assert Receipt(total=5, paid_at=receipt.paid_at) == booking.last.value
+    assert {"total": 5, "paid_at": "2026-01-01T09:30:00Z"} == run.tasks[pay].output
 
 
 @pytest.mark.parametrize(
