@@ -293,6 +293,24 @@ def test_fresh(sayiir_engine, sayiir_backend, number):
 """
 
 
+@pytest.mark.parametrize(("required", "outcome"), [("0", "skipped"), ("1", "errors")])
+def test_without_a_postgres_its_tests_are_skipped_or_fail_as_asked(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, required: str, outcome: str
+) -> None:
+    """Either way the text says what is missing, and what else would do."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sayiir_pytest.postgres_programs._PLACES", ())
+    monkeypatch.setenv("SAYIIR_REQUIRE_POSTGRES", required)
+    monkeypatch.delenv("SAYIIR_TEST_DATABASE_URL", raising=False)
+
+    result = _run(suite, "def test_it(sayiir_backend): ...", "--sayiir-backend=postgres", "-rs")
+
+    result.assert_outcomes(**{outcome: 1})
+    result.stdout.fnmatch_lines(
+        ["*no PostgreSQL:*; or name a database in SAYIIR_TEST_DATABASE_URL*"]
+    )
+
+
 LOOK = """
 import os
 import psycopg

@@ -17,7 +17,7 @@ from sayiir_core.workflow.node import END
 
 _OURS: Final = "sayiir-"
 _POOLS: Final = ("ThreadPoolExecutor-", "asyncio_")
-_PATIENCE_SECONDS: Final = 2.0
+_PATIENCE_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.01
 _ENDS_BY_ITSELF: Final = ("sayiir-lookout", "sayiir-watcher")
 

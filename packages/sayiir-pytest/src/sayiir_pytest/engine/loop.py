@@ -24,7 +24,8 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _LOOK_SECONDS: Final = 0.05
-_PATIENCE_SECONDS: Final = 0.2
+_PATIENCE_SECONDS: Final = 0.5
+_EXECUTOR: Final = "asyncio_"
 _RESOLUTION_SECONDS: Final = 1e-6
 _OWN_PIPE: Final = 1
 
@@ -112,9 +113,12 @@ class _Selector(selectors.DefaultSelector):
         """Tell whether something real may come: by a descriptor, an executor, or some other thread."""
         if self._has_jobs() or len(self.get_map()) > _OWN_PIPE:
             return True
-        # What another thread does is unknown, so one that is new gets a moment to answer.
-        is_new = any(thread not in self._threads for thread in threading.enumerate())
-        return is_new and self._waited < _PATIENCE_SECONDS
+        # What another thread does is unknown, so one that is new gets a moment to answer. Those
+        # of the loop's own executor have no job, or it would be known.
+        return self._waited < _PATIENCE_SECONDS and any(
+            thread not in self._threads and not thread.name.startswith(_EXECUTOR)
+            for thread in threading.enumerate()
+        )
 
     def _wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         limit = _LOOK_SECONDS if timeout is None else min(timeout, _LOOK_SECONDS)
