@@ -11,6 +11,7 @@ import pytest
 
 from sayiir import Flow, InMemoryBackend, LoopResult, RetryPolicy, WorkflowClient, task
 from sayiir_core.errors import (
+    BackendError,
     InstanceAlreadyExistsError,
     InstanceNotFoundError,
     NodeLookupError,
@@ -355,6 +356,38 @@ def test_what_a_store_raises_reaches_the_test(sayiir_clock: VirtualClock) -> Non
 
     with pytest.raises(SimulatedCrash):
         engine.run(Flow[int, int]("broken").then(inc).build(), 1)
+
+
+class FlakyCheckpoints:
+    """A checkpoint port that loses its first answer, after the store has done the commit."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self._has_failed = False
+
+    def commit(self, batch: Any) -> Any:
+        """Commit as the store does."""
+        answers = self._port.commit(batch)
+        if not self._has_failed:
+            self._has_failed = True
+            raise BackendError("the answer was lost", transient=True)
+        return answers
+
+
+def test_a_test_may_go_on_after_an_error_of_the_store(sayiir_clock: VirtualClock) -> None:
+    """The batch is sent again as it was, so nothing runs twice and nothing is lost."""
+    store = InMemoryBackend(clock=sayiir_clock)
+    store.checkpoints = FlakyCheckpoints(store.checkpoints)  # type: ignore[assignment]
+    flow = Flow[int, int]("flaky").then(inc).then(inc, name="again").build()
+    with Engine(store, sayiir_clock) as engine:
+        spy = engine.spy(inc)
+        with pytest.raises(BackendError, match="the answer was lost"):
+            engine.run(flow, 1, "f")
+
+        engine.run_until_parked()
+
+        assert 3 == engine.instance("f").output
+        assert ["inc", "again"] == [call.path for call in spy.calls]
 
 
 def test_a_test_can_fail_from_inside_a_task(sayiir_engine: Engine) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime, timedelta
 from random import Random
@@ -124,16 +125,19 @@ class EngineWorker:
         """
         self._raise_fatal()
         self._tell_unwanted()
-        claimed = self.desk.counts.claimed
+        counts = self.desk.counts
+        before = counts.claimed, counts.commits
         _perform(self._claimer.turn())
-        is_busy = self.desk.counts.claimed != claimed
+        is_busy = False
         while (held := self.desk.take(is_async=False) or self.desk.take(is_async=True)) is not None:
             self._begin(held)
             self._raise_fatal()
             is_busy = True
+        # Also where nothing has ended: there may be a batch whose answer was lost.
+        _perform(self._committer.turn())
         while self.desk.can_commit():
             _perform(self._committer.turn())
-            is_busy = True
+        is_busy = is_busy or before != (counts.claimed, counts.commits)
         self._fruitless = 0 if is_busy else self._fruitless
         return is_busy
 
@@ -303,7 +307,11 @@ class _NotingDesk(Desk):
 
 
 def _perform(script: Generator[Callable[[], Any], Any, T]) -> None:
-    """Run a script of store calls; what the store raises is the test's to see, not to be waited out."""
+    """Run a script of store calls; an error is the test's to see, and not waited out.
+
+    The script learns it first: what was not answered is then sent again as it was, should the
+    test go on.
+    """
     try:
         call = next(script)
         while True:
@@ -311,6 +319,10 @@ def _perform(script: Generator[Callable[[], Any], Any, T]) -> None:
                 result = call()
             except SessionEndedError as ended:
                 call = script.throw(ended)
+            except BackendError as error:
+                with suppress(StopIteration):
+                    script.throw(error)
+                raise
             else:
                 call = script.send(result)
     except StopIteration:
