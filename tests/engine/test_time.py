@@ -8,7 +8,9 @@ import math
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
@@ -154,10 +156,19 @@ def test_the_engine_itself_never_sleeps(
     sayiir_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Weeks of delays, back-offs and deadlines, without one call that waits."""
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(threading.Condition, "wait", lambda *_: slept.append(-1))
-    monkeypatch.setattr(threading.Event, "wait", lambda *_: slept.append(-2))
+    ours, slept = threading.get_ident(), list[str]()
+
+    def noting(original: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def wait(*arguments: Any, **options: Any) -> Any:
+            if threading.get_ident() == ours:
+                slept.append(name)
+            return original(*arguments, **options)
+
+        return wait
+
+    monkeypatch.setattr(time, "sleep", noting(time.sleep, "sleep"))
+    for waiting in (threading.Condition, threading.Event):
+        monkeypatch.setattr(waiting, "wait", noting(waiting.wait, waiting.__name__))
     flow = Flow[int, int]("weeks").delay("a", "7d").wait_for_signal("s", timeout="7d", on_timeout=1)
 
     assert 1 == sayiir_engine.run(flow.build(), 0).output
