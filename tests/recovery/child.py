@@ -22,7 +22,8 @@ KILL_AT_CALL = "RECOVERY_KILL_AT_CALL"
 class KilledBackend(CrashingBackend):
     """A backend whose process really dies."""
 
-    def _die(self, _):
+    def die(self, _name):
+        """End this process as ``kill -9`` does."""
         workflows.die()
 
 

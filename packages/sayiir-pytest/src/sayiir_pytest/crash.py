@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
@@ -76,21 +76,25 @@ class CrashingBackend:
             return _CrashingWakeup(self, value)
         return _CrashingPort(self, name, value) if name in _PORTS else value
 
-    def changing_call(self, name: str, call: Callable[[], T]) -> T:
-        """Make a changing call, dying at it if it is the chosen one."""
+    def changing_call(self, name: str, call: Callable[[], T], _arguments: tuple[Any, ...]) -> T:
+        """Make a changing call, dying at it if it is the chosen one.
+
+        A subclass may choose by the name of the call and by its arguments instead.
+        """
         self.calls += 1
         self.trace.append(name)
         if self.before_call is not None:
             self.before_call(self.calls)
         chosen = self._point is not None and self._point.call == self.calls
         if chosen and self._point is not None and self._point.moment is Moment.BEFORE:
-            self._die(name)
+            self.die(name)
         answer = call()
         if chosen:
-            self._die(name)
+            self.die(name)
         return answer
 
-    def _die(self, name: str) -> None:
+    def die(self, name: str) -> NoReturn:
+        """Be dead from now on."""
         self.dead = True
         raise SimulatedCrash(name)
 
@@ -128,7 +132,7 @@ class _CrashingPort:
             if not changing:
                 return call(*args, **kwargs)
             label = f"{self._name}.{method}"
-            return owner.changing_call(label, lambda: call(*args, **kwargs))
+            return owner.changing_call(label, lambda: call(*args, **kwargs), args)
 
         return guarded
 

@@ -90,9 +90,16 @@ class Process:
 class World:
     """A store and its clock."""
 
-    def __init__(self, make: Callable[[VirtualClock], Backend]) -> None:
-        self.clock = VirtualClock()
+    def __init__(
+        self, make: Callable[[VirtualClock], Backend], clock: VirtualClock | None = None
+    ) -> None:
+        self.clock = clock or VirtualClock()
+        self._make = make
         self.store = make(self.clock)
+
+    def reopened(self) -> World:
+        """Return the world with a store that was opened once more, under the same clock."""
+        return World(self._make, self.clock)
 
     def process(self, point: CrashPoint | None = None) -> Process:
         """Start a process."""

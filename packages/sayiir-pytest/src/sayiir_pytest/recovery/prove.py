@@ -1,0 +1,155 @@
+"""The proof: a workflow is killed at every boundary that it has, and must come to the same end."""
+
+from __future__ import annotations
+
+import operator
+import random
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, nullcontext
+from typing import Any, Literal
+
+from sayiir_core.authoring import Workflow
+from sayiir_core.ports.backend import Backend
+from sayiir_pytest.clock import VirtualClock
+from sayiir_pytest.process import World
+from sayiir_pytest.recovery.attempt import Attempt, Bench
+from sayiir_pytest.recovery.boundary import SIGNALS_FIRST, UNDISTURBED, Boundary
+from sayiir_pytest.recovery.journal import Effects, Journal
+from sayiir_pytest.recovery.killed import BySigkill
+from sayiir_pytest.recovery.manner import SIMULATED, ByException
+from sayiir_pytest.recovery.report import RecoveryReport, Trial
+from sayiir_pytest.recovery.runner_engine import RunnerEngine
+from sayiir_pytest.recovery.scene import Case, Scene
+from sayiir_pytest.recovery.shared_clock import SharedClock
+from sayiir_pytest.recovery.verdict import Outcome, Same, outcome_of
+from sayiir_runtime.gate import built_workflow
+from sayiir_runtime.memory import InMemoryBackend
+
+MakeBackend = Callable[[VirtualClock], Backend]
+Mode = Literal["exception", "sigkill"]
+Driver = Literal["runner", "pool"]
+
+
+def in_memory(clock: VirtualClock) -> Backend:
+    """Return an empty memory store."""
+    return InMemoryBackend(clock=clock)
+
+
+def prove_recovery(
+    workflow: Workflow[Any, Any],
+    input: Any,  # noqa: A002 - the word of the public contract
+    *,
+    backend: MakeBackend = in_memory,
+    mode: Mode = "exception",
+    drivers: Sequence[Driver] = ("runner", "pool"),
+    signals: Iterable[tuple[str, Any]] = (),
+    effects: Effects | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    same: Same = operator.eq,
+    show: bool = True,
+) -> RecoveryReport:
+    """Kill a run of a workflow at every boundary that it has, and see how others finish it.
+
+    The workflow runs once per boundary and driver, with its real tasks, in virtual time. ``backend``
+    makes a store that tells the time by the clock that it is given. ``mode="sigkill"`` forks processes
+    and kills them, on a store that outlives its processes. ``signals`` are names with payloads; each is
+    sent when the instance waits for it. ``effects`` returns all that the tasks have done to the world
+    so far, as a list that grows: what is then done twice is reported by task. ``limit`` tries that many
+    boundaries per driver, chosen by ``seed``. ``same`` compares two outputs. The report is printed
+    unless ``show`` is False; its ``check()`` raises if anything was wrong.
+
+    Raises ``ValueError`` for a mode that the store cannot have, ``TypeError`` for what is no workflow
+    or no function that makes a backend.
+    """
+    if not callable(backend):
+        raise TypeError(
+            "backend is a function from a clock to a backend, such as "
+            "lambda clock: SQLiteBackend('proof.db', clock=clock)"
+        )
+    case = Case(workflow=built_workflow(workflow), input=input, signals=tuple(signals))
+    is_real = mode == "sigkill"
+    world = World(backend, SharedClock() if is_real else VirtualClock())
+    _check_mode(world.store, mode)
+    with closing(world.store), BySigkill() if is_real else nullcontext(ByException()) as manner:
+        bench = Bench(
+            world=world,
+            case=case,
+            manner=manner,
+            expected=undisturbed(case),
+            effects=effects,
+            same=same,
+        )
+        trials, boundaries = _all_trials(bench, drivers, limit, seed)
+    report = RecoveryReport(
+        workflow=workflow.workflow_id,
+        backend=type(world.store).__name__,
+        mode=mode,
+        expected=bench.expected,
+        trials=trials,
+        boundaries=boundaries,
+    )
+    if show:
+        sys.stdout.write(f"{report}\n")
+    return report
+
+
+def undisturbed(case: Case) -> Outcome:
+    """Run a case once on the memory store, which is the model, to see what must come out."""
+    scene = Scene(World(in_memory), case, Journal())
+    engine = RunnerEngine(scene)
+    engine.run()
+    engine.exit()
+    return outcome_of(scene)
+
+
+def _check_mode(store: Backend, mode: Mode) -> None:
+    if mode not in ("exception", "sigkill"):
+        raise ValueError(f"mode is 'exception' or 'sigkill', not {mode!r}")
+    capabilities = store.capabilities
+    if mode == "sigkill" and not (capabilities.durable and capabilities.shared):
+        raise ValueError(
+            f"{type(store).__name__} does not outlive its process, so nothing could be recovered "
+            f"after a SIGKILL; use mode='exception', or a store in a file or on a server"
+        )
+
+
+def _all_trials(
+    bench: Bench, drivers: Sequence[Driver], limit: int | None, seed: int
+) -> tuple[list[Trial], int]:
+    trials: list[Trial] = []
+    total = 0
+    for driver in drivers:
+        if driver not in SIMULATED:
+            raise ValueError(f"drivers are {', '.join(SIMULATED)}, not {driver!r}")
+        boundaries = _boundaries(bench, driver)
+        total += len(boundaries)
+        usual = Attempt(bench, driver, UNDISTURBED)
+        trials.append(usual.trial())
+        chosen = [SIGNALS_FIRST] if bench.case.signals else []
+        chosen += _sample(boundaries, limit, seed)
+        trials.extend(Attempt(bench, driver, boundary, usual).trial() for boundary in chosen)
+    return trials, total
+
+
+def _boundaries(bench: Bench, driver: Driver) -> list[Boundary]:
+    """Return the boundaries that a run has, seen in a rehearsal whose processes are simulated."""
+    rehearsal = Bench(
+        world=World(in_memory),
+        case=bench.case,
+        manner=ByException(),
+        expected=bench.expected,
+        effects=None,
+        same=bench.same,
+    )
+    attempt = Attempt(rehearsal, driver, UNDISTURBED)
+    attempt.trial()
+    return [boundary for boundary in attempt.met if bench.manner.fits(driver, boundary)]
+
+
+def _sample(boundaries: Sequence[Boundary], limit: int | None, seed: int) -> Sequence[Boundary]:
+    if limit is None or limit >= len(boundaries):
+        return boundaries
+    chosen = random.Random(seed).sample(range(len(boundaries)), limit)  # noqa: S311 - a sample
+    return [boundaries[position] for position in sorted(chosen)]
