@@ -40,14 +40,28 @@ class Bench:
     same: Same
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a driver is put to the test: the boundaries of a run, and the calls that it takes."""
+
+    driver: str
+    boundaries: Sequence[Boundary] = ()
+    calls: int = 10_000
+
+    @property
+    def most_calls(self) -> int:
+        """Return the calls above which a process gets nowhere: many times what is usual."""
+        return 200 + 10 * self.calls
+
+
 class Attempt:
     """One run; ``usual`` is the undisturbed one that its effects are compared with."""
 
     def __init__(
-        self, bench: Bench, driver: str, boundary: Boundary, usual: Attempt | None = None
+        self, bench: Bench, plan: Plan, boundary: Boundary, usual: Attempt | None = None
     ) -> None:
         self._bench = bench
-        self._driver = driver
+        self._driver = plan.driver
         self._boundary = boundary
         self._usual = usual
         self._faults: list[str] = []
@@ -58,8 +72,10 @@ class Attempt:
         self.journal = bench.manner.journal(bench.effects)
         self._scene = Scene(bench.world, bench.case, self.journal)
         self._scene.take_over = self._lose_lease
+        self._scene.most_calls = plan.most_calls
         self.met: Sequence[Boundary] = ()
         self.made = 0
+        self.calls = 0
 
     def trial(self) -> Trial:
         """Run, and judge."""
@@ -68,7 +84,7 @@ class Attempt:
             self._scene.send_all()
         first = self._bench.manner.engine(self._driver, self._scene, self._boundary)
         self._run(first)
-        self.met = tuple(first.trap.met)
+        self.met, self.calls = tuple(first.trap.met), first.calls
         self.made = self.journal.effects() - before
         trial = self._judge(is_reached=first.trap.is_sprung or not self._boundary.place)
         self._scene.clean_up()

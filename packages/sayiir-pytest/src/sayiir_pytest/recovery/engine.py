@@ -13,14 +13,15 @@ from sayiir_pytest.recovery.trap import Trap
 Late = Callable[[], Any]
 
 
-class StuckError(AssertionError):
-    """Report that a process goes on without getting anywhere."""
-
-
 class Engine(Protocol):
-    """One process. ``trap`` knows its boundaries, ``late_answer`` what a late call was told."""
+    """One process. ``trap`` knows its boundaries."""
 
     trap: Trap
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls it has made that change the store; 0 if that is not known."""
+        ...
 
     @property
     def late_answer(self) -> Any:
@@ -52,4 +53,5 @@ class MakeEngine(Protocol):
 def new_trap(scene: Scene, target: Boundary | None) -> Trap:
     """Return the trap of one more process of a scene."""
     scene.engines += 1
-    return Trap(Naming(scene.case.workflow.definition), scene, target)
+    naming = Naming(scene.case.workflow.definition)
+    return Trap(naming, scene, target, most_calls=scene.most_calls)

@@ -28,11 +28,11 @@ from sayiir_pytest.crash import SimulatedCrash, as_backend
 from sayiir_pytest.process import TTL
 from sayiir_pytest.recovery.bindings import Bindings
 from sayiir_pytest.recovery.boundary import Boundary, Kind
-from sayiir_pytest.recovery.engine import Late, StuckError, new_trap
+from sayiir_pytest.recovery.engine import Late, new_trap
 from sayiir_pytest.recovery.journal import Effects, FileJournal, Journal
 from sayiir_pytest.recovery.runner_engine import RunnerEngine
 from sayiir_pytest.recovery.scene import Scene, due_of
-from sayiir_pytest.recovery.trap import TrappedBackend
+from sayiir_pytest.recovery.trap import StuckError, TrappedBackend
 from sayiir_runtime.client import WorkflowClient
 from sayiir_runtime.worker import PooledWorker
 
@@ -135,6 +135,7 @@ class ForkedEngine:
         self.scene = scene
         self.trap = new_trap(scene, target)
         self.late_answer = None
+        self.calls = 0
         self._target = target
 
     def run(self) -> None:

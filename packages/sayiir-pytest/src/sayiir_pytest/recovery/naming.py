@@ -106,7 +106,7 @@ class Naming:
             fork = self._joins[step.node] + where.removeprefix(node.path)
             return f"the join of {fork} ran", f"join of {fork} done"
         if step.verdict is Verdict.AGAIN:
-            return f"{where} ran", f"turn {step.turns[-1]} of {where} done"
+            return f"{where} ran", f"turn {step.turns[-1]} of {node.path} done"
         return f"{where} ran", f"{where} done"
 
     def _unrecorded(self, checkpoint: Checkpoint, cursor: Cursor | None) -> tuple[str, str]:

@@ -18,9 +18,9 @@ from sayiir_pytest.fleet.worker import VirtualWorker
 from sayiir_pytest.fleet.world import World as Weather
 from sayiir_pytest.recovery.bindings import Bindings
 from sayiir_pytest.recovery.boundary import Boundary
-from sayiir_pytest.recovery.engine import Late, StuckError, new_trap
+from sayiir_pytest.recovery.engine import Late, new_trap
 from sayiir_pytest.recovery.scene import Scene
-from sayiir_pytest.recovery.trap import TrappedBackend
+from sayiir_pytest.recovery.trap import StuckError, TrappedBackend
 from sayiir_runtime.client import WorkflowClient
 
 _CONCURRENCY: Final = 8
@@ -50,6 +50,11 @@ class PoolEngine:
         self._weather.clock = scene.world.clock
         self._employed = 0
         self._worker: VirtualWorker | None = None
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls it has made that change the store."""
+        return self.backend.calls
 
     @property
     def late_answer(self) -> Any:

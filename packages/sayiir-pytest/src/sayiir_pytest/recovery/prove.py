@@ -13,7 +13,7 @@ from sayiir_core.authoring import Workflow
 from sayiir_core.ports.backend import Backend
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.process import World
-from sayiir_pytest.recovery.attempt import Attempt, Bench
+from sayiir_pytest.recovery.attempt import Attempt, Bench, Plan
 from sayiir_pytest.recovery.boundary import SIGNALS_FIRST, UNDISTURBED, Boundary
 from sayiir_pytest.recovery.journal import Effects, Journal
 from sayiir_pytest.recovery.killed import BySigkill
@@ -123,18 +123,18 @@ def _all_trials(
     for driver in drivers:
         if driver not in SIMULATED:
             raise ValueError(f"drivers are {', '.join(SIMULATED)}, not {driver!r}")
-        boundaries = _boundaries(bench, driver)
-        total += len(boundaries)
-        usual = Attempt(bench, driver, UNDISTURBED)
+        plan = _rehearse(bench, driver)
+        total += len(plan.boundaries)
+        usual = Attempt(bench, plan, UNDISTURBED)
         trials.append(usual.trial())
         chosen = [SIGNALS_FIRST] if bench.case.signals else []
-        chosen += _sample(boundaries, limit, seed)
-        trials.extend(Attempt(bench, driver, boundary, usual).trial() for boundary in chosen)
+        chosen += _sample(plan.boundaries, limit, seed)
+        trials.extend(Attempt(bench, plan, boundary, usual).trial() for boundary in chosen)
     return trials, total
 
 
-def _boundaries(bench: Bench, driver: Driver) -> list[Boundary]:
-    """Return the boundaries that a run has, seen in a rehearsal whose processes are simulated."""
+def _rehearse(bench: Bench, driver: Driver) -> Plan:
+    """Return the boundaries that a run has, seen in one in memory that nothing disturbs."""
     rehearsal = Bench(
         world=World(in_memory),
         case=bench.case,
@@ -143,9 +143,10 @@ def _boundaries(bench: Bench, driver: Driver) -> list[Boundary]:
         effects=None,
         same=bench.same,
     )
-    attempt = Attempt(rehearsal, driver, UNDISTURBED)
+    attempt = Attempt(rehearsal, Plan(driver=driver), UNDISTURBED)
     attempt.trial()
-    return [boundary for boundary in attempt.met if bench.manner.fits(driver, boundary)]
+    fitting = [boundary for boundary in attempt.met if bench.manner.fits(driver, boundary)]
+    return Plan(driver=driver, boundaries=fitting, calls=attempt.calls)
 
 
 def _sample(boundaries: Sequence[Boundary], limit: int | None, seed: int) -> Sequence[Boundary]:

@@ -8,9 +8,9 @@ from sayiir_pytest.crash import SimulatedCrash, as_backend
 from sayiir_pytest.process import TTL, VirtualBodies
 from sayiir_pytest.recovery.bindings import Bindings
 from sayiir_pytest.recovery.boundary import Boundary
-from sayiir_pytest.recovery.engine import Late, StuckError, new_trap
+from sayiir_pytest.recovery.engine import Late, new_trap
 from sayiir_pytest.recovery.scene import Scene
-from sayiir_pytest.recovery.trap import TrappedBackend
+from sayiir_pytest.recovery.trap import StuckError, TrappedBackend
 from sayiir_runtime.runner.checkpointing import CheckpointingRunner
 from sayiir_runtime.runner.lease import SessionKeeper
 
@@ -40,6 +40,11 @@ class RunnerEngine:
         )
         journal, starts = scene.journal, self.backend.body_starts
         self._workflow = Bindings(journal, starts, engine=scene.engines).bind(scene.case.workflow)
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls it has made that change the store."""
+        return self.backend.calls
 
     @property
     def late_answer(self) -> Any:

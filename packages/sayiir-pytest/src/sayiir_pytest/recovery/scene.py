@@ -39,7 +39,8 @@ class Scene:
     """An instance in a store; the outside world, which sends and asks and never dies.
 
     ``take_over`` is what others do when the lease of a process is lost. With ``is_watched`` another
-    process sends the signals that the instance waits for.
+    process sends the signals that the instance waits for. A process that makes ``most_calls`` to the
+    store is stuck.
     """
 
     def __init__(self, world: World, case: Case, journal: Journal) -> None:
@@ -49,6 +50,7 @@ class Scene:
         self.instance_id = InstanceId(f"proof-{uuid.uuid4().hex[:12]}")
         self.engines = 0
         self.is_watched = False
+        self.most_calls = 100_000
         # One for all processes, because what one has recorded no other may run again.
         self.watch = Watch(world.store)
         self.take_over: Callable[[], None] = lambda: None
@@ -58,6 +60,7 @@ class Scene:
         """Return the same instance as another process sees it, in a store that it opens itself."""
         scene = Scene(self.world.reopened(), self.case, self.journal)
         scene.instance_id = self.instance_id
+        scene.most_calls = self.most_calls
         return scene
 
     # What traps need of the world.

@@ -29,6 +29,10 @@ _BEFORE: Final = (Kind.BEFORE_CALL, Kind.CANCEL_BEFORE)
 _AFTER: Final = (Kind.ANSWER_LOST, Kind.SIGNAL_BEFORE_PARK, Kind.CANCEL_AFTER)
 
 
+class StuckError(AssertionError):
+    """Report that a process goes on without getting anywhere."""
+
+
 class World(Protocol):
     """What is around a process and outlives it."""
 
@@ -58,12 +62,18 @@ class World(Protocol):
 
 
 class Trap:
-    """The boundaries that one process meets, and the one at which it dies."""
+    """The boundaries that one process meets, and the one at which it dies.
 
-    def __init__(self, naming: Naming, world: World, target: Boundary | None = None) -> None:
+    ``most_calls`` is how many changing calls a process may make that gets anywhere at all.
+    """
+
+    def __init__(
+        self, naming: Naming, world: World, target: Boundary | None = None, *, most_calls: int
+    ) -> None:
         self.naming = naming
         self.world = world
         self.target = target
+        self.most_calls = most_calls
         self.met: dict[Boundary, None] = {}
         self.is_sprung = False
         self.late: Callable[[], Any] | None = None
@@ -107,6 +117,8 @@ class TrappedBackend(CrashingBackend):
     def changing_call(self, name: str, call: Callable[[], T], arguments: tuple[Any, ...]) -> T:
         """Make a changing call, and die at it if that is the boundary."""
         self.calls += 1
+        if self.calls > self._trap.most_calls:
+            raise StuckError(f"it has called the store {self.calls} times and gets nowhere")
         batch = checkpoints_of(name, arguments)
         if batch:
             self.deliver_late()

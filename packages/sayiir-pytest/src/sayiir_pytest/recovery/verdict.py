@@ -10,6 +10,7 @@ from typing import Any, cast
 from sayiir_core.ports.instances import Created
 from sayiir_core.snapshot.answer import Committed
 from sayiir_core.snapshot.head import Head, InstanceState
+from sayiir_core.snapshot.status import status_of
 from sayiir_core.snapshot.step import StepRow, StepStatus
 from sayiir_pytest.recovery.journal import BodyCall
 from sayiir_pytest.recovery.scene import Scene
@@ -36,9 +37,13 @@ class Outcome:
 
 def outcome_of(scene: Scene) -> Outcome:
     """Return the outcome of a scene's instance."""
-    if scene.head() is None:
+    head = scene.head()
+    if head is None:
         return Outcome(status="absent")
-    status = Observer(scene.world.store, default_codec()).status(scene.instance_id)
+    try:
+        status = Observer(scene.world.store, default_codec()).status(scene.instance_id)
+    except Exception as error:  # noqa: BLE001 - a broken store may hold what no reader expects
+        return Outcome(status=status_of(head), error=f"unreadable, {error!r}")
     return Outcome(
         status=status.status,
         output=status.output,
@@ -54,8 +59,7 @@ def differences(scene: Scene, expected: Outcome, found: Outcome, same: Same) -> 
     the run's own records tell of.
     """
     if expected.status != found.status:
-        where = "; ".join(f"{it.path}: {it.sentence}" for it in _explained(scene))
-        yield f"it is {found}, expected {expected}" + (f" ({where})" if where else "")
+        yield f"it is {found}, expected {expected} ({_explained(scene)})"
     elif found.status == "failed":
         if found.failed_task != expected.failed_task and not _has_failed(scene, found):
             yield f"it failed with {found.error!r}, which no record tells of"
@@ -116,7 +120,8 @@ def death_faults(before: Head, after: Head) -> Iterable[str]:
     """Yield what is wrong with how a death was counted: one delivery for what the dead held."""
     for key, cursor in before.cursors.items():
         now = after.cursors.get(key)
-        if now is None:
+        if now is None or (now.fence, now.seq) != (cursor.fence, cursor.seq):
+            # A process that has only lost its lease writes until it finds that out.
             continue
         charged = len(now.deaths) - len(cursor.deaths)
         held = cursor.session is not None
@@ -135,8 +140,13 @@ def late_faults(answer: Any) -> Iterable[str]:
             yield f"a late write of the dead process was accepted: {each}"
 
 
-def _explained(scene: Scene) -> list[Any]:
-    return Observer(scene.world.store, default_codec()).explain(scene.instance_id)
+def _explained(scene: Scene) -> str:
+    """Return where an instance stands, in the words that its users get."""
+    try:
+        told = Observer(scene.world.store, default_codec()).explain(scene.instance_id)
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"and nothing explains it: {error!r}"
+    return "; ".join(f"{it.path}: {it.sentence}" if it.path else it.sentence for it in told)
 
 
 def _has_failed(scene: Scene, found: Outcome) -> bool:

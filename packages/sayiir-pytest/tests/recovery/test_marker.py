@@ -1,0 +1,160 @@
+"""The marker proves what a test names or runs, in a pytest of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PREAMBLE = """
+import pytest
+from sayiir_core.authoring import Flow, task
+from sayiir_pytest.recovery.marker import note_run
+
+paid = []
+
+def charge(amount):
+    paid.append(amount)
+    return amount
+
+def double(amount):
+    return amount * 2
+
+order = Flow("order").then(double).then(charge).build()
+"""
+
+
+def run(folder: Path, tests: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run tests with the module of the marker as a plugin, and nothing else of this project."""
+    (folder / "test_it.py").write_text(PREAMBLE + tests)
+    command = [sys.executable, "-m", "pytest", "-p", "sayiir_pytest.recovery.marker"]
+    switches = ["-p", "no:cacheprovider", "-p", "no:randomly", "-c", os.devnull, "--rootdir=."]
+    return subprocess.run(
+        [*command, *switches, "--strict-markers", *options, "test_it.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_marked_test_proves_the_workflow_that_it_names(tmp_path: Path) -> None:
+    """One line; the table is among what a test prints."""
+    done = run(
+        tmp_path,
+        """
+@pytest.mark.sayiir_crashes(order, 5)
+def test_order():
+    pass
+""",
+        "-rP",
+    )
+
+    assert "1 passed" in done.stdout, done.stdout
+    assert "after charge ran, before its checkpoint" in done.stdout
+
+
+def test_a_marked_test_fails_with_the_table(tmp_path: Path) -> None:
+    """The task whose effect happened twice is named."""
+    done = run(
+        tmp_path,
+        """
+@pytest.mark.sayiir_crashes(order, 5, effects=lambda: paid, drivers=["runner"])
+def test_order():
+    pass
+""",
+    )
+
+    assert "1 failed" in done.stdout, done.stdout
+    assert "RecoveryError" in done.stdout
+    assert "happened twice at 3 boundaries: charge, idempotency key" in done.stdout
+
+
+def test_a_test_may_look_at_the_report(tmp_path: Path) -> None:
+    """The proof is made once, when the fixture asks for it."""
+    done = run(
+        tmp_path,
+        """
+@pytest.mark.sayiir_crashes(order, 5, drivers=["pool"], limit=4)
+def test_order(sayiir_recovery):
+    calls = len(paid)
+    assert sayiir_recovery.ok
+    assert {"pool"} == {trial.driver for trial in sayiir_recovery.trials}
+    assert calls == len(paid)
+
+def test_unmarked(sayiir_recovery):
+    pass
+""",
+    )
+
+    assert "1 passed, 1 error" in done.stdout, done.stdout
+    assert "sayiir_recovery needs @pytest.mark.sayiir_crashes" in done.stdout
+
+
+def test_what_a_marked_test_runs_is_proved_after_it(tmp_path: Path) -> None:
+    """A fixture that runs workflows notes them; options of the marker count more than its own."""
+    done = run(
+        tmp_path,
+        """
+@pytest.fixture
+def engine(request):
+    def run(workflow, value):
+        note_run(request.node, workflow, value, drivers=["runner"], limit=3)
+    return run
+
+@pytest.mark.sayiir_crashes(limit=2)
+def test_order(engine):
+    engine(order, 5)
+    engine(order, 6)
+
+def test_unmarked(engine):
+    engine(order, 7)
+""",
+        "-rP",
+    )
+
+    assert "2 passed" in done.stdout, done.stdout
+    assert 2 == done.stdout.count("killed by exception at 2 of")
+    assert "pool" not in done.stdout
+
+
+def test_a_body_that_fails_is_not_proved(tmp_path: Path) -> None:
+    """Its own failure is what the reader needs."""
+    done = run(
+        tmp_path,
+        """
+@pytest.mark.sayiir_crashes(order, 5)
+def test_order():
+    assert 1 == 2
+""",
+    )
+
+    assert "1 failed" in done.stdout, done.stdout
+    assert "killed by" not in done.stdout
+
+
+def test_a_marked_test_with_nothing_to_prove_fails(tmp_path: Path) -> None:
+    """A proof of nothing must not be green."""
+    done = run(
+        tmp_path,
+        """
+@pytest.mark.sayiir_crashes
+def test_order():
+    pass
+""",
+    )
+
+    assert "1 failed" in done.stdout, done.stdout
+    assert "names no workflow and ran none" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--markers"])
+def test_the_marker_is_declared(tmp_path: Path, option: str) -> None:
+    """It is listed with its arguments."""
+    done = run(tmp_path, "", option)
+
+    assert "@pytest.mark.sayiir_crashes(workflow=None, input=None, **options)" in done.stdout
