@@ -165,6 +165,14 @@ NAMED_BY = {
     "keyvalue::TestTakesEmptyForAbsent": "test_a_value_is_read_as_it_was_written",
     "keyvalue::TestWritesBeforeItRefuses": "test_a_value_that_is_too_long_is_refused",
     "signals::TestExpiresTheConsumed": "test_a_consumed_signal_never_expires",
+    "leftovers::TestAppliesAReplayTwiceInside": "test_what_is_not_written_leaves_no_row",
+    "leftovers::TestCopiesTheInput": "test_payloads_are_stored_once_and_as_they_are",
+    "leftovers::TestLeavesSignalsBehind": "test_a_pruned_run_leaves_no_row",
+    "processes::TestOwnsOnAStaleRead": "test_of_many_processes_exactly_one_owns_an_instance",
+    "processes::TestRemembersItsCommits": (
+        "test_of_equal_commits_of_many_processes_exactly_one_is_written"
+    ),
+    "processes::TestNumbersInProcess": "test_signals_of_many_processes_are_numbered_apart",
 }
 """Each broken store with the test that must find its bug."""
 

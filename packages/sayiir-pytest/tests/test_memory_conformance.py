@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from sayiir_core.ids import RunKey
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.clock import Clock
 from sayiir_pytest.conformance import (
@@ -17,12 +19,15 @@ from sayiir_pytest.conformance import (
     InstanceConformance,
     OwnershipConformance,
     RaceConformance,
+    RawConformance,
     ResultConformance,
     SessionConformance,
     SignalConformance,
     WakeupConformance,
 )
+from sayiir_pytest.conformance.rig import Rig
 from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.memory.store import Store
 
 
 class Memory:
@@ -85,3 +90,39 @@ class TestWakeup(Memory, WakeupConformance):
     """Hint at new work."""
 
     hint_quiet = timedelta(0)
+
+
+class MemoryRaw:
+    """Look into the dictionaries."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def rows(self, run: RunKey) -> Mapping[str, int]:
+        """Count what is kept of a run."""
+        kept = self._store.runs.get(run.instance_id)
+        inbox = self._store.inboxes.get(run.instance_id)
+        signals = 0 if inbox is None else len(inbox.payloads)
+        if kept is None or kept.head.header.run_id != run.run_id:
+            return {"signals": signals}
+        parts = {"steps": kept.steps, "scopes": kept.scopes, "cursors": kept.head.cursors}
+        return {"runs": 1, "signals": signals} | {name: len(it) for name, it in parts.items()}
+
+    def payloads(self, run: RunKey) -> Sequence[bytes]:
+        """Return the input and every output."""
+        kept = self._store.runs.get(run.instance_id)
+        if kept is None or kept.head.header.run_id != run.run_id:
+            return []
+        return [kept.input, *(step[4] for step in kept.steps if step[4] is not None)]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class TestRaw(Memory, RawConformance):
+    """Keep what is committed and nothing else."""
+
+    def raw_store(self, rig: Rig, _location: Any) -> MemoryRaw:
+        """Return a look at the dictionaries behind the backend."""
+        backend: Any = rig.backend
+        return MemoryRaw(backend._store)

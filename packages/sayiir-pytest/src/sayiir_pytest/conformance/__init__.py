@@ -28,6 +28,9 @@ with generated examples put all of them into one store, under fresh names.
 Whoever makes the backend by ``KeyValueBackend`` tests the store beneath it as well, by
 ``KeyValueStoreConformance``.
 
+``RawConformance`` looks at what is stored past the adapter, by a ``RawStore`` that the author of the
+store writes with the driver alone.
+
 What a backend declares in its ``capabilities`` selects further tests (``durable``: what was
 acknowledged is there after reopening; ``shared``: two backends on one place). The class
 attributes of ``Conformance`` select and tune the rest. A skip says why.
@@ -54,6 +57,7 @@ from sayiir_pytest.conformance.instances import InstanceConformance  # noqa: E40
 from sayiir_pytest.conformance.keyvalue import KeyValueStoreConformance  # noqa: E402
 from sayiir_pytest.conformance.ownership import OwnershipConformance  # noqa: E402
 from sayiir_pytest.conformance.races import RaceConformance  # noqa: E402
+from sayiir_pytest.conformance.raw import RawConformance, RawStore  # noqa: E402
 from sayiir_pytest.conformance.results import ResultConformance  # noqa: E402
 from sayiir_pytest.conformance.sessions import SessionConformance  # noqa: E402
 from sayiir_pytest.conformance.signals import SignalConformance  # noqa: E402
@@ -72,6 +76,8 @@ __all__ = [
     "KeyValueStoreConformance",
     "OwnershipConformance",
     "RaceConformance",
+    "RawConformance",
+    "RawStore",
     "ResultConformance",
     "SessionConformance",
     "SignalConformance",
