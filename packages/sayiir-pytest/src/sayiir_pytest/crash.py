@@ -64,7 +64,7 @@ class CrashingBackend:
         self._backend = backend
         self._point = point
         self.before_call: Callable[[int], None] | None = None
-        self.calls = 0
+        self.calls: int = 0
         self.trace: list[str] = []
         self.dead = False
 

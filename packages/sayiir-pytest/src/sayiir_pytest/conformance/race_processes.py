@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -28,16 +28,16 @@ class ProcessRaces(RaceRounds):
 
     processes: int = 4
 
-    def at_once(self, rig: Rig, works: Sequence[Callable[[Backend], Callable[[], T]]]) -> list[T]:
-        """Run each work in a process of its own, with a backend of its own, all at once."""
+    def at_once(self, rig: Rig, act: Callable[[Backend, int], T]) -> list[T]:
+        """Act in every process at once, with a backend of its own and its number."""
         require_shared(rig.backend.capabilities)
 
-        def alone(work: Callable[[Backend], Callable[[], T]]) -> Callable[[], T]:
+        def prepare(number: int) -> Callable[[], T]:
             backend = rig.other()
             backend.open()
-            return work(backend)
+            return partial(act, backend, number)
 
-        return apart([partial(alone, work) for work in works])
+        return apart([partial(prepare, number) for number in range(self.processes)])
 
     def test_each_due_cursor_is_claimed_by_exactly_one_of_many_processes(self, rig: Rig) -> None:
         """Give no cursor twice and forget none."""
@@ -55,10 +55,7 @@ class ProcessRaces(RaceRounds):
                 claim_no += 1
             return taken
 
-        def work(number: int) -> Callable[[Backend], Callable[[], list[InstanceId]]]:
-            return lambda backend: partial(drain, backend, number)
-
-        taken = self.at_once(rig, [work(number) for number in range(self.processes)])
+        taken = self.at_once(rig, drain)
 
         left = [claim.lease.instance_id for claim in rig.claim(sessions[0])]
         everything = [*left, *(instance_id for each in taken for instance_id in each)]
@@ -76,10 +73,7 @@ class ProcessRaces(RaceRounds):
             answers = [backend.ownership.own(sessions[number], instance_id) for instance_id in ids]
             return [isinstance(answer, Owned) for answer in answers]
 
-        def work(number: int) -> Callable[[Backend], Callable[[], list[bool]]]:
-            return lambda backend: partial(own, backend, number)
-
-        owned = self.at_once(rig, [work(number) for number in range(self.processes)])
+        owned = self.at_once(rig, own)
 
         winners = [
             [it for it, won in zip(sessions, each, strict=True) if won]
@@ -97,10 +91,7 @@ class ProcessRaces(RaceRounds):
             answers = [backend.instances.create([new])[0] for new in runs[number]]
             return [isinstance(answer, Created) for answer in answers]
 
-        def work(number: int) -> Callable[[Backend], Callable[[], list[bool]]]:
-            return lambda backend: partial(create, backend, number)
-
-        created = self.at_once(rig, [work(number) for number in range(self.processes)])
+        created = self.at_once(rig, create)
 
         for position, instance_id in enumerate(ids):
             (winner,) = [number for number, won in enumerate(created) if won[position]]
@@ -112,13 +103,12 @@ class ProcessRaces(RaceRounds):
         hands = [rig.start(rig.session()) for _ in range(12)]
         batches = [[hand.next(*step())] for hand in hands]
 
-        def commit(backend: Backend) -> list[bool]:
+        def commit(backend: Backend, _number: int) -> list[bool]:
             answers = [backend.checkpoints.commit(batch)[0] for batch in batches]
             assert all(answer in (COMMITTED, REPLAYED) for answer in answers), answers
             return [answer == COMMITTED for answer in answers]
 
-        works = [lambda backend: partial(commit, backend)] * self.processes
-        written = self.at_once(rig, works)
+        written = self.at_once(rig, commit)
 
         assert [1] * len(hands) == [sum(each) for each in zip(*written, strict=True)]
         assert [1] * len(hands) == [len(rig.history(hand.run_id)) for hand in hands]
@@ -141,10 +131,7 @@ class ProcessRaces(RaceRounds):
             answers = [backend.checkpoints.commit(batch)[0] for batch in arrivals[number]]
             return all(isinstance(answer, Committed) for answer in answers)
 
-        def work(number: int) -> Callable[[Backend], Callable[[], bool]]:
-            return lambda backend: partial(arrive, backend, number)
-
-        done = self.at_once(rig, [work(number) for number in range(self.processes)])
+        done = self.at_once(rig, arrive)
 
         assert [True] * self.processes == done
         roots = [rig.root(instance_id) for instance_id in parents]
@@ -156,10 +143,10 @@ class ProcessRaces(RaceRounds):
         require_shared(rig.backend.capabilities)
         instance_id = rig.create(rig.new()).head.header.instance_id
 
-        def send(backend: Backend) -> list[int]:
+        def send(backend: Backend, _number: int) -> list[int]:
             return [backend.signals.send(instance_id, "word", b"x") for _ in range(10)]
 
-        numbers = self.at_once(rig, [lambda backend: partial(send, backend)] * self.processes)
+        numbers = self.at_once(rig, send)
 
         stored = [signal.seq for signal in rig.backend.signals.pending(instance_id)]
         assert stored == sorted(number for each in numbers for number in each)
