@@ -15,6 +15,10 @@ its own, which shares no code with the engine, what must come out::
 
         assert outcome.status == status.status
         assert not calls.repeated()
+
+``workflows()`` draws both at once. ``payloads(Model)`` draws values of a model or any other annotation,
+and ``sayiir_pytest.strategies.machine`` has a state machine that does to a workflow whatever can
+be done to one.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from sayiir_pytest.strategies.build import build
 from sayiir_pytest.strategies.calls import Call, CallLog
 from sayiir_pytest.strategies.draw import plans
 from sayiir_pytest.strategies.expect import Expected, expected
+from sayiir_pytest.strategies.payloads import payloads
 from sayiir_pytest.strategies.plan import (
     Child,
     Delay,
@@ -37,6 +42,7 @@ from sayiir_pytest.strategies.plan import (
     Signal,
     Task,
 )
+from sayiir_pytest.strategies.workflows import Generated, workflows
 
 __all__ = [
     "Call",
@@ -48,6 +54,7 @@ __all__ = [
     "Expected",
     "Fork",
     "Form",
+    "Generated",
     "Loop",
     "Plan",
     "PlannedError",
@@ -56,5 +63,7 @@ __all__ = [
     "Task",
     "build",
     "expected",
+    "payloads",
     "plans",
+    "workflows",
 ]

@@ -46,10 +46,12 @@ def _rewritten(annotation: Any, inside: tuple[Any, ...]) -> Any:
 def _equal_class(annotation: Any, inside: tuple[Any, ...]) -> Any:
     fields: dict[str, Any] = {}
     for name, hint in typing.get_type_hints(annotation, include_extras=True).items():
-        wrapped = typing.get_origin(hint) in _WRAPPERS
+        wrapper = typing.get_origin(hint)
+        wrapped = wrapper in _WRAPPERS
         bare = typing.get_args(hint)[0] if wrapped else hint
-        required = name in annotation.__required_keys__
-        wrapper: Any = typing.Required if required else typing.NotRequired
-        fields[name] = wrapper[_rewritten(bare, inside)]
+        # What the hint says counts more: where annotations are text the class has not read it.
+        required = wrapper is typing.Required if wrapped else name in annotation.__required_keys__
+        marked: Any = typing.Required if required else typing.NotRequired
+        fields[name] = marked[_rewritten(bare, inside)]
     make: Any = typing_extensions.TypedDict
     return make(annotation.__name__, fields)
