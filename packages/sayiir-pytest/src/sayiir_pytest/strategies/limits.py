@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 _LARGEST: Final = 2**70
 _ITEMS: Final = 8
+
+
+class Sizes(TypedDict):
+    """How many items there may be, as the strategies of hypothesis call it."""
+
+    min_size: int
+    max_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +47,10 @@ class Limits:
         return cls(**said)
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> Sizes:
         """Return the sizes of a container, bounded even if nothing is said."""
         least = self.min_length or 0
-        return {"min_size": least, "max_size": _given(self.max_length, least + _ITEMS)}
+        return Sizes(min_size=least, max_size=_given(self.max_length, least + _ITEMS))
 
     def integers(self) -> SearchStrategy[int]:
         """Return the integers within the bounds."""

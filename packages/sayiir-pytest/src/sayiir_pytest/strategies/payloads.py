@@ -22,7 +22,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from sayiir_pytest.strategies.limits import Limits
+from sayiir_pytest.strategies.limits import Limits, Sizes
 
 Scalar = Callable[[Limits], SearchStrategy[Any]]
 
@@ -68,7 +68,7 @@ class _Resolver:
             return self._of_class(kind, limits)
         return self._of_generic(kind, limits)
 
-    def _of_class(self, kind: type, limits: Limits) -> SearchStrategy[Any]:
+    def _of_class(self, kind: type[Any], limits: Limits) -> SearchStrategy[Any]:
         if kind in _BARE:
             return self._of_generic(_BARE[kind], limits)
         if issubclass(kind, enum.Enum):
@@ -102,7 +102,7 @@ class _Resolver:
             return self.of(arguments[0], limits)
         return self._container(kind, limits.sizes)
 
-    def _container(self, kind: Any, sizes: dict[str, int]) -> SearchStrategy[Any]:
+    def _container(self, kind: Any, sizes: Sizes) -> SearchStrategy[Any]:
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if origin in _LISTS:
             return st.lists(self.of(arguments[0]), **sizes)
