@@ -1,33 +1,43 @@
 """A process with a pooled worker, simulated in this one, in virtual time.
 
-How this works: the worker is that of the simulated fleet, which decides with the code of the real
-one: its desk, its claimer, its committer. Its threads and bodies are events, one at a time, in a world
-without misfortunes of its own, so the only thing that goes wrong is the boundary.
+How this works: it decides with the code of the real worker, its desk, its claimer and its committer. What
+they say in turn is done on one thread: a claim, the bodies that it gave, a commit. Nothing is late or lost
+but at the boundary, so that a story has the same boundaries each time.
 """
 
 from __future__ import annotations
 
+import contextvars
 from datetime import timedelta
-from itertools import count
+from random import Random
 from typing import Any, Final
 
+from sayiir_core.errors import BackendError
+from sayiir_core.ids import SessionId
+from sayiir_pytest.clock import START
 from sayiir_pytest.crash import SimulatedCrash, as_backend
-from sayiir_pytest.fleet.faults import CALM
-from sayiir_pytest.fleet.watched import WatchedBackend
-from sayiir_pytest.fleet.worker import VirtualWorker
-from sayiir_pytest.fleet.world import World as Weather
+from sayiir_pytest.process import TTL
 from sayiir_pytest.recovery.bindings import Bindings
 from sayiir_pytest.recovery.boundary import Boundary
 from sayiir_pytest.recovery.engine import Late, new_trap
-from sayiir_pytest.recovery.scene import Scene
+from sayiir_pytest.recovery.scene import Scene, due_of
 from sayiir_pytest.recovery.trap import StuckError, TrappedBackend
 from sayiir_runtime.client import WorkflowClient
+from sayiir_runtime.payloads import default_codec
+from sayiir_runtime.runner.attempt import Attempt
+from sayiir_runtime.runner.input import MISSING, InputReader
+from sayiir_runtime.runner.lease import SessionKeeper
+from sayiir_runtime.worker.claimer import Claimer
+from sayiir_runtime.worker.committer import Committer
+from sayiir_runtime.worker.desk import Desk
+from sayiir_runtime.worker.held import Held
+from sayiir_runtime.worker.outage import Outage
+from sayiir_runtime.worker.script import perform
+from sayiir_runtime.worker.serving import Serving
 
 _CONCURRENCY: Final = 8
-_LOOK_EVERY: Final = 10
-_LONG: Final = timedelta(seconds=60)
-_PATIENCE: Final = timedelta(seconds=400)
-_numbers: Final = count(1)
+_MOST_IDLE: Final = 200
+_SHORTEST: Final = timedelta(milliseconds=10)
 
 
 class PoolEngine:
@@ -38,18 +48,45 @@ class PoolEngine:
     ) -> None:
         self._scene = scene
         self.trap = new_trap(scene, target)
-        self._watch = scene.watch
-        watched = WatchedBackend(scene.world.store, self._watch, self._ids)
-        # A simulated worker has no threads, so nobody may hint from one.
-        watched.wakeup = None
-        self.backend = TrappedBackend(watched, self.trap, late)
-        self._workflow = Bindings(
+        self.backend = TrappedBackend(scene.world.store, self.trap, late)
+        bindings = Bindings(
             scene.journal, self.backend.body_starts, engine=scene.engines, pushed=True
-        ).bind(scene.case.workflow)
-        self._weather = Weather(0, CALM)
-        self._weather.clock = scene.world.clock
-        self._employed = 0
-        self._worker: VirtualWorker | None = None
+        )
+        serving = Serving([bindings.bind(scene.case.workflow)], default_codec())
+        store = as_backend(self.backend)
+        self._desk = Desk(
+            serving,
+            concurrency=_CONCURRENCY,
+            aging_interval=store.claims.aging_interval,
+            clock=scene.world.clock.now,
+            monotonic=self._monotonic,
+        )
+        lanes = tuple(sorted(serving.lanes))
+        self._keeper = SessionKeeper(
+            store, worker_id="worker", ttl=TTL, heartbeat=None, lanes=lanes
+        )
+        self._equip(Outage(self._desk.counts, "worker", Random(0)))  # noqa: S311 - a chosen story
+
+    def _equip(self, outage: Outage) -> None:
+        store = as_backend(self.backend)
+        self._claimer = Claimer(
+            self._desk,
+            store,
+            self._keeper,
+            outage,
+            Random(0),  # noqa: S311 - as above
+            poll=None,
+            admitted=_do_nothing,
+            settled=_do_nothing,
+            session_lost=self._lose_session,
+        )
+        self._committer = Committer(
+            self._desk,
+            store.checkpoints,
+            outage,
+            after=_do_nothing,
+            session_lost=self._lose_session,
+        )
 
     @property
     def calls(self) -> int:
@@ -63,105 +100,125 @@ class PoolEngine:
 
     def run(self) -> None:
         """Submit the instance if it does not exist, and work until it ends or rests for good."""
-        scene = self._scene
+        scene, idle, is_new = self._scene, 0, True
         if scene.head() is None:
             # The client is another process, which lives on.
-            WorkflowClient(scene.world.store).submit(
-                scene.case.workflow, scene.instance_id, scene.case.input
-            )
-        self._employ()
-        patience = Patience(scene)
-        while self._is_wanted(patience):
-            self._step()
-        self._raise_violation()
+            client = WorkflowClient(scene.world.store)
+            client.submit(scene.case.workflow, scene.instance_id, scene.case.input)
+        # It claims once at least: of what is over it must be given nothing.
+        while self._goes_on() or is_new:
+            is_new = False
+            seconds = perform(self._claimer.turn())
+            if self._work():
+                idle = 0
+            else:
+                idle += 1
+                self._rest(seconds)
+            if idle > _MOST_IDLE:
+                raise StuckError("what is due cannot be claimed")
 
     def exit(self) -> None:
-        """Let the worker end."""
-        if self.backend.dead:
-            raise SimulatedCrash("exit")
+        """Give back what is held, and end the session."""
         self.backend.deliver_late()
-        self._leave()
-        self._raise_violation()
+        self._desk.drain()
+        while not self._desk.is_idle():
+            if not perform(self._claimer.settle()):
+                raise StuckError("what is held cannot be given back")
+            self._commit()
+        self._keeper.close()
 
-    def _ids(self) -> list[Any]:
-        return [] if self._scene.head() is None else [self._scene.instance_id]
+    def _monotonic(self) -> float:
+        return (self._scene.world.clock.now() - START).total_seconds()
 
-    def _is_wanted(self, patience: Patience) -> bool:
-        """Look at the instance now and then, and skip the time in which it only rests."""
-        if self._weather.events % _LOOK_EVERY:
-            return True
+    def _goes_on(self) -> bool:
+        """Tell whether there is something to do now or later; a signal is sent if one is due."""
         scene = self._scene
         head = scene.head()
-        assert head is not None
-        if scene.is_over():
+        if head is None or scene.is_over():
             return False
-        if head.executing or scene.send_due():
-            patience.renew()
-            return True
-        due, now = scene.next_due(), scene.world.clock.now()
-        if due is None:
-            return False
-        if due - now > _LONG:
-            self._leave()
-            scene.world.clock.advance_to(max(due, scene.world.clock.now()))
-            self._employ()
-            patience.renew()
-        return patience.is_left()
+        return not self._desk.is_idle() or scene.send_due() or due_of(head) is not None
 
-    def _employ(self) -> None:
-        self._employed += 1
-        self._worker = VirtualWorker(
-            self._weather,
-            as_backend(self.backend),
-            self._watch,
-            [self._workflow],
-            worker_id="worker",
-            number=next(_numbers),
-            concurrency=_CONCURRENCY,
-            kills=lambda _: False,
-            on_end=lambda _: None,
+    def _rest(self, seconds: float) -> None:
+        """Let time pass, at once up to what is due."""
+        clock, due = self._scene.world.clock, self._scene.next_due()
+        if due is not None and due > clock.now() and self._desk.is_idle():
+            clock.advance_to(due)
+        else:
+            clock.advance(max(timedelta(seconds=seconds), _SHORTEST))
+
+    def _lose_session(self, session: SessionId) -> None:
+        self._keeper.lost(session)
+        self._desk.forget(session)
+
+    # Work.
+
+    def _work(self) -> bool:
+        """Run what was claimed, and commit what has ended; tell whether there was anything.
+
+        Commits come between bodies that were taken at once, after one, after three, and so on: so
+        some results wait for company when the process dies, and some do not.
+        """
+        self._commit()
+        taken = [held for is_async in (False, True) for held in self._take(is_async)]
+        for number, held in enumerate(taken):
+            self._run(held)
+            if number % 2 == 0:
+                self._commit()
+        self._commit()
+        return bool(taken)
+
+    def _take(self, is_async: bool) -> list[Held]:
+        taken: list[Held] = []
+        while (held := self._desk.take(is_async)) is not None:
+            taken.append(held)
+        return taken
+
+    def _commit(self) -> None:
+        while self._desk.can_commit():
+            perform(self._committer.turn())
+
+    def _run(self, held: Held) -> None:
+        attempt = held.begin(MISSING, self._scene.world.clock.now)
+        if self._read(held, attempt) and self._desk.started(held):
+            contextvars.copy_context().run(_call, attempt)
+            if self.backend.dead:
+                raise SimulatedCrash(attempt.body.node.path)
+            self._desk.ended(held, attempt)
+
+    def _read(self, held: Held, attempt: Attempt) -> bool:
+        """Read the input of a body; what cannot be decoded has failed, what is gone is given back."""
+        lease, program = held.claim.lease, held.program
+        reader = InputReader(
+            self._scene.world.store.results,
+            program.codec,
+            program.definition,
+            lease.instance_id,
+            lease.run_id,
         )
-        self._worker.start()
-
-    def _leave(self) -> None:
-        worker = self._worker
-        assert worker is not None
-        worker.leave()
-        while not worker.is_dead:
-            self._step()
-
-    def _step(self) -> None:
         try:
-            has_more = self._weather.step()
-        except SimulatedCrash:
-            self._die()
-            raise
-        if self.backend.dead:
-            self._die()
-            raise SimulatedCrash("worker")
-        if not has_more:
-            raise StuckError("the worker waits for nothing")
-
-    def _die(self) -> None:
-        if self._worker is not None:
-            self._worker.die()
-
-    def _raise_violation(self) -> None:
-        if self._watch.violation is not None:
-            raise self._watch.violation
+            if attempt.body.takes_value:
+                attempt.value = reader.read(held.claim, held.carry, attempt.body)
+        except BackendError:
+            self._desk.unfit(held)
+            return False
+        except Exception as error:  # noqa: BLE001 - decoding calls user code
+            attempt.fail(error)
+            self._desk.ended(held, attempt)
+            return False
+        return True
 
 
-class Patience:
-    """How long something that is due is waited for."""
+def _call(attempt: Attempt) -> None:
+    if not attempt.body.is_async:
+        attempt.run()
+        return
+    # What is awaited has run on a thread of its own, so one push takes it to its end.
+    try:
+        attempt.run_async().send(None)
+    except StopIteration:
+        return
+    raise AssertionError(f"{attempt.body.node.path} was not pushed to its end")
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self.renew()
 
-    def renew(self) -> None:
-        """Start to wait anew."""
-        self._until = self._scene.world.clock.now() + _PATIENCE
-
-    def is_left(self) -> bool:
-        """Tell whether it is worth waiting on."""
-        return self._scene.world.clock.now() < self._until
+def _do_nothing() -> None:
+    """Nobody waits to be told: all is done in turn."""

@@ -14,7 +14,6 @@ from sayiir_core.errors import InstanceNotFoundError, InstanceStateError
 from sayiir_core.ids import InstanceId
 from sayiir_core.snapshot.head import CursorState, Head, InstanceState
 from sayiir_pytest.crash import bury
-from sayiir_pytest.fleet.watch import Watch
 from sayiir_pytest.process import TTL, World
 from sayiir_pytest.recovery.journal import Journal
 from sayiir_runtime.api import send_signal
@@ -51,8 +50,6 @@ class Scene:
         self.engines = 0
         self.is_watched = False
         self.most_calls = 100_000
-        # One for all processes, because what one has recorded no other may run again.
-        self.watch = Watch(world.store)
         self.take_over: Callable[[], None] = lambda: None
         self._seen: object = None
 
