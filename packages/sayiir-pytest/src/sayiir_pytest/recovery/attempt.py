@@ -112,13 +112,15 @@ class Attempt:
         """Have another process go on after the death of one, or of its lease alone (None)."""
         scene = self._scene
         self._deaths += 1
-        scene.send_due()
-        before = scene.head()
-        if dead is None:
-            scene.bury()
-        else:
-            self._bench.manner.bury(scene)
-        after = scene.head()
+        with scene.lock:
+            while scene.send_due():
+                pass
+            before = scene.head()
+            if dead is None:
+                scene.bury()
+            else:
+                self._bench.manner.bury(scene)
+            after = scene.head()
         if before is not None and after is not None:
             self._faults.extend(death_faults(before, after))
         self._note_stored()

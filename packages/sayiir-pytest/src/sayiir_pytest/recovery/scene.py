@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from threading import RLock
 from typing import Any, Final
 
 from sayiir_core.authoring import Workflow
@@ -47,6 +48,7 @@ class Scene:
         self.case = case
         self.journal = journal
         self.instance_id = InstanceId(f"proof-{uuid.uuid4().hex[:12]}")
+        self.lock = RLock()
         self.engines = 0
         self.is_watched = False
         self.most_calls = 100_000

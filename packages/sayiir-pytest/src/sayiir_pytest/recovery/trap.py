@@ -8,7 +8,7 @@ die. Without such a boundary the trap only notes which ones there are: that is t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 
 from sayiir_core.authoring.context import TaskContext
@@ -34,7 +34,13 @@ class StuckError(AssertionError):
 
 
 class World(Protocol):
-    """What is around a process and outlives it."""
+    """What is around a process and outlives it.
+
+    Whoever changes the store, and whoever has others take over, holds ``lock`` meanwhile: so a signal
+    reaches what has just parked before time passes.
+    """
+
+    lock: RLock
 
     def head(self) -> Head | None:
         """Return the head of the instance, None before it exists."""
@@ -116,6 +122,10 @@ class TrappedBackend(CrashingBackend):
 
     def changing_call(self, name: str, call: Callable[[], T], arguments: tuple[Any, ...]) -> T:
         """Make a changing call, and die at it if that is the boundary."""
+        with self._trap.world.lock:
+            return self._changing_call(name, call, arguments)
+
+    def _changing_call(self, name: str, call: Callable[[], T], arguments: tuple[Any, ...]) -> T:
         self.calls += 1
         if self.calls > self._trap.most_calls:
             raise StuckError(f"it has called the store {self.calls} times and gets nowhere")
