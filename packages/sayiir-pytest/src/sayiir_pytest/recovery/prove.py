@@ -53,7 +53,7 @@ def prove_recovery(
     """Kill a run of a workflow at every boundary that it has, and see how others finish it.
 
     The workflow runs once per boundary and driver, with its real tasks, in virtual time. ``backend``
-    makes a store that tells the time by the clock that it is given. ``mode="sigkill"`` forks processes
+    makes a store of its own that tells the time by the clock that it is given. ``mode="sigkill"`` forks processes
     and kills them, on a store that outlives its processes. ``signals`` are names with payloads; each is
     sent when the instance waits for it. ``effects`` returns all that the tasks have done to the world
     so far, as a list that grows: what is then done twice is reported by task. ``limit`` tries that many
@@ -63,36 +63,46 @@ def prove_recovery(
     Raises ``ValueError`` for a mode that the store cannot have, ``TypeError`` for what is no workflow
     or no function that makes a backend.
     """
-    if not callable(backend):
-        raise TypeError(
-            "backend is a function from a clock to a backend, such as "
-            "lambda clock: SQLiteBackend('proof.db', clock=clock)"
-        )
     case = Case(workflow=built_workflow(workflow), input=input, signals=tuple(signals))
+    world = _world(backend, mode)
     is_real = mode == "sigkill"
-    world = World(backend, SharedClock() if is_real else VirtualClock())
-    _check_mode(world.store, mode)
     with closing(world.store), BySigkill() if is_real else nullcontext(ByException()) as manner:
+        expected = undisturbed(case)
         bench = Bench(
-            world=world,
-            case=case,
-            manner=manner,
-            expected=undisturbed(case),
-            effects=effects,
-            same=same,
+            world=world, case=case, manner=manner, expected=expected, effects=effects, same=same
         )
         trials, boundaries = _all_trials(bench, drivers, limit, seed)
     report = RecoveryReport(
         workflow=workflow.workflow_id,
         backend=type(world.store).__name__,
         mode=mode,
-        expected=bench.expected,
+        expected=expected,
         trials=trials,
         boundaries=boundaries,
     )
     if show:
         sys.stdout.write(f"{report}\n")
     return report
+
+
+def _world(backend: MakeBackend, mode: Mode) -> World:
+    """Return the store with its clock, after a look whether both can be had."""
+    if not callable(backend):
+        raise TypeError(
+            "backend is a function from a clock to a backend, such as "
+            "lambda clock: SQLiteBackend('proof.db', clock=clock)"
+        )
+    if mode not in ("exception", "sigkill"):
+        raise ValueError(f"mode is 'exception' or 'sigkill', not {mode!r}")
+    is_real = mode == "sigkill"
+    world = World(backend, SharedClock() if is_real else VirtualClock())
+    capabilities = world.store.capabilities
+    if is_real and not (capabilities.durable and capabilities.shared):
+        raise ValueError(
+            f"{type(world.store).__name__} does not outlive its process, so nothing could be "
+            f"recovered after a SIGKILL; use mode='exception', or a store in a file or on a server"
+        )
+    return world
 
 
 def undisturbed(case: Case) -> Outcome:
@@ -102,17 +112,6 @@ def undisturbed(case: Case) -> Outcome:
     engine.run()
     engine.exit()
     return outcome_of(scene)
-
-
-def _check_mode(store: Backend, mode: Mode) -> None:
-    if mode not in ("exception", "sigkill"):
-        raise ValueError(f"mode is 'exception' or 'sigkill', not {mode!r}")
-    capabilities = store.capabilities
-    if mode == "sigkill" and not (capabilities.durable and capabilities.shared):
-        raise ValueError(
-            f"{type(store).__name__} does not outlive its process, so nothing could be recovered "
-            f"after a SIGKILL; use mode='exception', or a store in a file or on a server"
-        )
 
 
 def _all_trials(
