@@ -123,6 +123,9 @@ class TrappedBackend(CrashingBackend):
     def changing_call(self, name: str, call: Callable[[], T], arguments: tuple[Any, ...]) -> T:
         """Make a changing call, and die at it if that is the boundary."""
         with self._trap.world.lock:
+            if self.dead:
+                # It died while this call waited for its turn.
+                raise SimulatedCrash(name)
             return self._changing_call(name, call, arguments)
 
     def _changing_call(self, name: str, call: Callable[[], T], arguments: tuple[Any, ...]) -> T:
