@@ -34,9 +34,7 @@ class VirtualClock:
 
         Raises ``ValueError`` for a negative step: a clock never goes back.
         """
-        step = to_timedelta(by) if isinstance(by, str) else _span(by)
-        if step < timedelta(0):
-            raise ValueError(f"a clock never goes back, but was asked to move by {step}")
+        step = forward(by)
         with self._lock:
             self._now += step
             return self._now
@@ -49,5 +47,11 @@ class VirtualClock:
         return f"VirtualClock({self._now.isoformat()})"
 
 
-def _span(step: timedelta | float) -> timedelta:
-    return step if isinstance(step, timedelta) else timedelta(seconds=step)
+def forward(by: Duration) -> timedelta:
+    """Return by how much to move a clock; raises ``ValueError`` for a negative step."""
+    if isinstance(by, str):
+        return to_timedelta(by)
+    step = by if isinstance(by, timedelta) else timedelta(seconds=by)
+    if step < timedelta(0):
+        raise ValueError(f"a clock never goes back, but was asked to move by {step}")
+    return step

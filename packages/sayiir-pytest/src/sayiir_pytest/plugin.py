@@ -1,4 +1,4 @@
-"""The pytest plugin: an option, a marker, fixtures, and what a failing test reports.
+"""The pytest plugin: an option, two markers, fixtures, and what a failing test reports.
 
 Nothing but pytest is imported here, since pytest loads this module in every run of an environment
 that has this distribution. What a fixture needs is imported when a test uses it.
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from sayiir_pytest import crash_marker
+
 if TYPE_CHECKING:
     from sayiir_core.authoring import Workflow
     from sayiir_core.duration import Duration
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from sayiir_pytest.engine import Engine
     from sayiir_pytest.fleet import Faults, Fleet
     from sayiir_pytest.postgres_place import PostgresPlace
+    from sayiir_pytest.recovery import RecoveryReport
     from sayiir_runtime.worker import WorkerHandle
 
 _MARKER = (
@@ -64,8 +67,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and refuse a bad option."""
+    """Register the markers, and refuse a bad option."""
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", crash_marker.DESCRIPTION)
     if config.getoption("--sayiir-backend") is not None:
         from sayiir_pytest.choice import names_of_option
 
@@ -78,6 +82,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from sayiir_pytest.choice import parametrize
 
         parametrize(metafunc)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Prove what a marked test runs, once its body has passed."""
+    result = yield
+    if crash_marker.is_marked(item):
+        crash_marker.prove_marked(item)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -140,7 +153,14 @@ def sayiir_engine(
 
     with Engine(sayiir_backend, sayiir_clock) as engine:
         add_reporter(request.node, "sayiir instances", lambda: report_of_engine(engine))
+        crash_marker.note_engine(request.node, engine)
         yield engine
+
+
+@pytest.fixture
+def sayiir_recovery(request: pytest.FixtureRequest) -> RecoveryReport:
+    """Return the report of the workflow that the test's marker ``sayiir_crashes`` names."""
+    return crash_marker.report_of(request.node)
 
 
 @pytest.fixture

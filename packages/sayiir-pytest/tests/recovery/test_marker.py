@@ -12,7 +12,7 @@ import pytest
 PREAMBLE = """
 import pytest
 from sayiir_core.authoring import Flow, task
-from sayiir_pytest.recovery.marker import note_run
+from sayiir_pytest.crash_marker import note_run
 
 paid = []
 
@@ -28,9 +28,9 @@ order = Flow("order").then(double).then(charge).build()
 
 
 def run(folder: Path, tests: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run tests with the module of the marker as a plugin, and nothing else of this project."""
+    """Run tests in a process of their own, with the plugin as pytest finds it."""
     (folder / "test_it.py").write_text(PREAMBLE + tests)
-    command = [sys.executable, "-m", "pytest", "-p", "sayiir_pytest.recovery.marker"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:asyncio"]
     switches = ["-p", "no:cacheprovider", "-p", "no:randomly", "-c", os.devnull, "--rootdir=."]
     return subprocess.run(
         [*command, *switches, "--strict-markers", *options, "test_it.py"],
@@ -120,6 +120,27 @@ def test_unmarked(engine):
     assert "2 passed" in done.stdout, done.stdout
     assert 2 == done.stdout.count("killed by exception at 2 of")
     assert "pool" not in done.stdout
+
+
+def test_what_a_marked_test_runs_by_its_engine_is_proved_after_it(tmp_path: Path) -> None:
+    """With the signals that the test has sent; also where the marker has no arguments at all."""
+    done = run(
+        tmp_path,
+        """
+asked = Flow("asked").then(double).wait_for_signal("go").then(charge).build()
+
+@pytest.mark.sayiir_crashes
+def test_order(sayiir_engine):
+    instance = sayiir_engine.start(asked, 5)
+    instance.signal("go", 7)
+    assert 7 == instance.output
+""",
+        "-rP",
+    )
+
+    assert "1 passed" in done.stdout, done.stdout
+    assert "signal go" in done.stdout
+    assert "after charge ran, before its checkpoint" in done.stdout
 
 
 def test_a_body_that_fails_is_not_proved(tmp_path: Path) -> None:

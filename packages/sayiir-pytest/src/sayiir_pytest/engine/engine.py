@@ -39,7 +39,8 @@ class Engine:
     """Run instances over a backend that tells the time by a virtual clock.
 
     Nothing happens in the background: whatever runs, runs inside of a call of this object, on the
-    thread of the caller. Use it as a context manager, or ``close`` it, which ends its stubs, too.
+    thread of the caller. ``started`` are the instances that it has started, with their inputs. Use
+    it as a context manager, or ``close`` it, which ends its stubs, too.
     Raises ``ValueError`` for a backend that tells another time.
     """
 
@@ -55,6 +56,7 @@ class Engine:
                 f"backend with clock=sayiir_clock, or waiting would take real time"
             )
         self.client: Final = WorkflowClient(backend, codec=self.codec)
+        self.started: Final[list[tuple[Instance, Any]]] = []
         self.journal: Final = Journal(clock.now, self.codec.decode)
         self._stage = Stage(backend, clock, self.codec, self.journal)
         self._timeline = self._stage.timeline
@@ -249,7 +251,9 @@ class Engine:
             instance_id = f"{workflow.workflow_id}-{self._numbers[workflow.workflow_id]}"
         handle = self.client.submit(workflow, instance_id, value, conflict_policy=policy)
         self.journal.note(handle.run.run_id, f"started with {shortened(repr(value))}")
-        return Instance(self, workflow, instance_id)
+        instance = Instance(self, workflow, instance_id)
+        self.started.append((instance, value))
+        return instance
 
 
 def _name_of(task: Target) -> str:

@@ -7,7 +7,8 @@ import struct
 from datetime import datetime, timedelta
 from typing import Final
 
-from sayiir_pytest.clock import START, VirtualClock
+from sayiir_core.duration import Duration
+from sayiir_pytest.clock import START, VirtualClock, forward
 
 _FORMAT: Final = "<q"
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -26,12 +27,9 @@ class SharedClock(VirtualClock):
         passed: int = struct.unpack(_FORMAT, self._memory[:])[0]
         return self._start + passed * _MICROSECOND
 
-    def advance(self, by: timedelta | float) -> datetime:
-        """Move forward by a timedelta or by seconds and return the new instant."""
-        step = by if isinstance(by, timedelta) else timedelta(seconds=by)
-        if step < timedelta(0):
-            raise ValueError(f"a clock never goes back, but was asked to move by {step}")
-        moved = self.now() + step
+    def advance(self, by: Duration) -> datetime:
+        """Move forward like ``VirtualClock``, in every process."""
+        moved = self.now() + forward(by)
         self._memory[:] = struct.pack(_FORMAT, (moved - self._start) // _MICROSECOND)
         return moved
 
