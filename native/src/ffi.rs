@@ -36,8 +36,8 @@ pub struct SyErr {
     pub code: i32,
     /// How many bytes of the message count.
     pub msg_len: u32,
-    /// UTF-8, cut off at the end.
-    pub msg: [u8; MESSAGE],
+    /// UTF-8, cut off at the end. A literal, because cffi reads no constants: [`MESSAGE`].
+    pub msg: [u8; 240],
 }
 
 /// Return the version of this interface.

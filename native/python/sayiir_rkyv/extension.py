@@ -1,0 +1,155 @@
+"""Scalars that neither JSON nor MessagePack has: a code and bytes for each.
+
+The codes and bytes are those of every rich codec of the project and are never changed. Nothing
+here imports what a payload names, except that a time zone is looked up by its key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import struct
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sayiir_core.errors import CorruptPayloadError, UnsupportedVersionError
+
+TUPLE: Final = 1
+BIG_INTEGER: Final = 2
+DATETIME: Final = 3
+DATE: Final = 4
+TIME: Final = 5
+TIMEDELTA: Final = 6
+DECIMAL: Final = 7
+UUID: Final = 8
+SET: Final = 9
+FROZENSET: Final = 10
+COMPLEX: Final = 11
+PAIRS: Final = 12
+SURROGATES: Final = 13
+
+MAX_BITS: Final = 3_321_928
+"""The largest integer that is stored: it surely has no more than a million digits."""
+
+_SPAN: Final = struct.Struct("<3q")
+_COMPLEX: Final = struct.Struct("<2d")
+_ZONED: Final = re.compile(r"([^\[\]]+)(?:\[([^\[\]=]+)\])?(\[fold=1\])?", re.ASCII)
+_NUMBER: Final = re.compile(
+    r"-?(?:\d+(?:\.\d*)?(?:E[+-]?\d+)?|\.\d+(?:E[+-]?\d+)?|Infinity|s?NaN\d*)", re.ASCII
+)
+_ZONES: Final = (dt.timezone, ZoneInfo)
+
+
+def pack_extension(value: Any) -> tuple[int, bytes]:
+    """Return code and bytes of a value; raises ``ValueError`` saying what to do instead.
+
+    Raises ``KeyError`` for a type that has no code.
+    """
+    return _PACK[type(value)](value)
+
+
+def unpack_extension(code: int, data: bytes) -> Any:
+    """Return the value; raises ``CorruptPayloadError`` or ``UnsupportedVersionError``."""
+    unpack = _UNPACK.get(code)
+    if unpack is None:
+        raise UnsupportedVersionError(
+            f"the rkyv payload holds a value of extension type {code}, which this release does "
+            f"not know: upgrade sayiir-rkyv here to the release that wrote it"
+        )
+    try:
+        return unpack(data)
+    except (ValueError, ArithmeticError, struct.error) as error:
+        raise CorruptPayloadError(
+            f"the rkyv payload holds a damaged value of extension type {code} ({error}); restore "
+            f"the row from a backup, or run the instance again"
+        ) from None
+
+
+def pack_integer(number: int) -> bytes:
+    """Return two's complement in the fewest bytes; raises ``ValueError`` beyond ``MAX_BITS``."""
+    if number.bit_length() > MAX_BITS:
+        raise ValueError("an integer of more than 1,000,000 digits; return hex(value)")
+    size = (number if number >= 0 else ~number).bit_length() // 8 + 1
+    return number.to_bytes(size, "little", signed=True)
+
+
+def unpack_integer(data: bytes) -> int:
+    """Return the number of two's complement bytes."""
+    return int.from_bytes(data, "little", signed=True)
+
+
+def _pack_zoned(value: dt.datetime | dt.time) -> bytes:
+    zone = value.tzinfo
+    text = value.isoformat()
+    if zone is not None:
+        if type(zone) not in _ZONES:
+            raise ValueError(
+                f"a time in the zone {type(zone).__qualname__} cannot be stored; use "
+                f"zoneinfo.ZoneInfo, or value.astimezone(datetime.timezone.utc)"
+            )
+        if isinstance(zone, ZoneInfo):
+            if zone.key is None:
+                raise ValueError("a time in a zone without a key cannot be stored")
+            text += f"[{zone.key}]"
+    return (text + "[fold=1]" if value.fold else text).encode()
+
+
+def _unpack_zoned(data: bytes, parse: Callable[[str], Any]) -> Any:
+    match = _ZONED.fullmatch(data.decode())
+    if match is None:
+        raise ValueError("no time")
+    text, key, fold = match.groups()
+    value = parse(text)
+    if key is not None:
+        value = value.replace(tzinfo=_zone(key) or value.tzinfo)
+    return value.replace(fold=1) if fold else value
+
+
+def _zone(key: str) -> ZoneInfo | None:
+    """Return the zone, or nothing where it is unknown: then the stored offset has to do."""
+    try:
+        return ZoneInfo(key)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _unpack_decimal(data: bytes) -> Decimal:
+    text = data.decode("ascii")
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError("no number")
+    return Decimal(text)
+
+
+def _unpack_span(data: bytes) -> dt.timedelta:
+    days, seconds, microseconds = _SPAN.unpack(data)
+    return dt.timedelta(days, seconds, microseconds)
+
+
+_PACK: Final[dict[type, Callable[[Any], tuple[int, bytes]]]] = {
+    dt.datetime: lambda value: (DATETIME, _pack_zoned(value)),
+    dt.date: lambda value: (DATE, value.isoformat().encode()),
+    dt.time: lambda value: (TIME, _pack_zoned(value)),
+    dt.timedelta: lambda value: (
+        TIMEDELTA,
+        _SPAN.pack(value.days, value.seconds, value.microseconds),
+    ),
+    Decimal: lambda value: (DECIMAL, str(value).encode()),
+    uuid.UUID: lambda value: (UUID, value.bytes),
+    complex: lambda value: (COMPLEX, _COMPLEX.pack(value.real, value.imag)),
+    int: lambda value: (BIG_INTEGER, pack_integer(value)),
+    str: lambda value: (SURROGATES, value.encode("utf-8", "surrogatepass")),
+}
+
+_UNPACK: Final[dict[int, Callable[[bytes], Any]]] = {
+    DATETIME: lambda data: _unpack_zoned(data, dt.datetime.fromisoformat),
+    DATE: lambda data: dt.date.fromisoformat(data.decode()),
+    TIME: lambda data: _unpack_zoned(data, dt.time.fromisoformat),
+    TIMEDELTA: _unpack_span,
+    DECIMAL: _unpack_decimal,
+    UUID: lambda data: uuid.UUID(bytes=data),
+    COMPLEX: lambda data: complex(*_COMPLEX.unpack(data)),
+    SURROGATES: lambda data: data.decode("utf-8", "surrogatepass"),
+}

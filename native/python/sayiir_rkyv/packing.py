@@ -1,0 +1,88 @@
+"""Pack values for the native library, and unpack what it gives back.
+
+The packer is written in Rust and knows most types. It hands all others to ``_pack``, which answers
+with an extension. What it refuses altogether (keys that are no text, lone surrogates, depth, types
+that have no form) goes to ``write_packed``, which either packs it or names the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import ormsgpack
+
+from sayiir_core.errors import CorruptPayloadError
+from sayiir_rkyv import extension
+from sayiir_rkyv.extension import pack_extension, unpack_extension, unpack_integer
+from sayiir_rkyv.writing import write_packed
+
+_OPTIONS: Final = (
+    ormsgpack.OPT_PASSTHROUGH_BIG_INT
+    | ormsgpack.OPT_PASSTHROUGH_DATACLASS
+    | ormsgpack.OPT_PASSTHROUGH_DATETIME
+    | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
+    | ormsgpack.OPT_PASSTHROUGH_TUPLE
+    | ormsgpack.OPT_PASSTHROUGH_UUID
+)
+
+_CONTAINERS: Final[dict[type, int]] = {
+    tuple: extension.TUPLE,
+    set: extension.SET,
+    frozenset: extension.FROZENSET,
+}
+
+
+def pack(value: Any) -> bytes:
+    """Return the packed value; raises ``EncodeError`` naming the place of what has no form."""
+    try:
+        return ormsgpack.packb(value, _pack, _OPTIONS)
+    except (TypeError, RecursionError):
+        return write_packed(value)
+
+
+def unpack(packed: bytes) -> Any:
+    """Return the value of what the library packed.
+
+    Raises ``CorruptPayloadError`` for a scalar whose content is damaged.
+    """
+    return ormsgpack.unpackb(packed, ext_hook=_unpack)
+
+
+def pack_path(steps: Sequence[str | int]) -> bytes:
+    """Return a packed path; raises ``TypeError`` for other steps than text and integers."""
+    return ormsgpack.packb(list(steps))
+
+
+def _pack(value: Any) -> ormsgpack.Ext:
+    kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
+    code = _CONTAINERS.get(kind)
+    if code is not None:
+        return ormsgpack.Ext(code, ormsgpack.packb(list(value), _pack, _OPTIONS))
+    try:
+        return ormsgpack.Ext(*pack_extension(value))
+    except (KeyError, ValueError):
+        raise TypeError from None
+
+
+def _unpack(code: int, data: bytes) -> Any:
+    if code == extension.BIG_INTEGER:
+        return unpack_integer(data)
+    if code not in _REBUILD:
+        return unpack_extension(code, data)
+    try:
+        return _REBUILD[code](ormsgpack.unpackb(data, ext_hook=_unpack))
+    except TypeError as error:
+        raise CorruptPayloadError(
+            f"the rkyv payload holds a set or a dict of what cannot be hashed ({error}); restore "
+            f"the row from a backup, or run the instance again"
+        ) from None
+
+
+_REBUILD: Final[dict[int, Any]] = {
+    extension.TUPLE: tuple,
+    extension.SET: set,
+    extension.FROZENSET: frozenset,
+    extension.PAIRS: lambda items: dict(zip(items[::2], items[1::2], strict=True)),
+}
