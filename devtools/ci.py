@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from devtools import verbs
 from devtools.environment import ROOT, SetupError, developer_python, tool_environment
+from devtools.native import build_native
 
 _FIND_POSTGRES = "from sayiir_pytest.postgres_server import find_binaries; print(find_binaries())"
 _TEST_BUDGET = 1080.0
@@ -37,7 +38,7 @@ class Part:
 
 
 def ci(arguments: Sequence[str]) -> int:
-    """Run what must be green: set-up, lint, types, imports, then the tests."""
+    """Run what must be green: set-up, lint, types, imports, native, then the tests."""
     if arguments:
         raise SetupError("'ci' takes no arguments: it always runs everything.")
     parts = [
@@ -45,6 +46,8 @@ def ci(arguments: Sequence[str]) -> int:
         _timed("lint", 60, lambda: verbs.lint([])),
         _timed("types", 300, lambda: verbs.types([])),
         _timed("imports", 60, lambda: verbs.imports([])),
+        # Its Python tests run with all others below, which may not skip them.
+        _timed("native", 180, build_native),
     ]
     print(f"\n{'part':<10} {'seconds':>8} {'budget':>8}")
     print(*parts, f"{'test':<10} {'':>8} {_TEST_BUDGET:>8.0f}  follows", sep="\n", flush=True)
@@ -62,7 +65,8 @@ def _timed(name: str, budget: float, run: Callable[[], int]) -> Part:
 def _test() -> int:
     """Call the test command of the README in a process of its own, as a reader would."""
     command = [sys.executable, str(ROOT / "dev.py"), "test"]
-    environment = os.environ | {"SAYIIR_REQUIRE_POSTGRES": "1", "SAYIIR_REQUIRE_PGBOUNCER": "1"}
+    required = ("SAYIIR_REQUIRE_NATIVE", "SAYIIR_REQUIRE_PGBOUNCER", "SAYIIR_REQUIRE_POSTGRES")
+    environment = os.environ | dict.fromkeys(required, "1")
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -16,12 +16,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+WHEELS = ROOT / ".dev" / "wheels"
 UV_VERSION = "0.13.8"
 
 _PRIVATE = ROOT / ".dev"
 _UV_FOLDER = _PRIVATE / "uv"
 _BIN = "Scripts" if os.name == "nt" else "bin"
 _EXE = ".exe" if os.name == "nt" else ""
+
+# The native codec is built by 'dev.py native' alone, since it needs a Rust toolchain.
+_EVERYTHING = ["--all-packages", "--no-install-package", "sayiir-rkyv"]
 
 
 class SetupError(Exception):
@@ -30,7 +34,14 @@ class SetupError(Exception):
 
 def developer_python() -> Path:
     """Return the Python of ``.venv``, in step with the lock file."""
-    return _synced(ROOT / ".venv", ["--all-packages", "--group", "dev"])
+    # Otherwise a sync would take out again what 'dev.py native' has installed.
+    kept = ["--inexact"] if any(WHEELS.glob("*.whl")) else []
+    return _synced(ROOT / ".venv", [*_EVERYTHING, "--group", "dev", *kept])
+
+
+def native_tools() -> Path:
+    """Return the Python of the environment that holds what builds and measures ``native/``."""
+    return _synced(_PRIVATE / "native", ["--only-group", "native"])
 
 
 def user_python() -> Path:

@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devtools.environment import ROOT, developer_python, tool_environment, user_python, uv_program
+from devtools.native import build_native
 
 _MOST_WORKERS = 8
+_NATIVE_SOURCE = str(ROOT / "native" / "python")
+_NATIVE_TESTS = ("native/tests", "packages/sayiir-runtime/tests/codec/rkyv")
 
 
 def demo(arguments: Sequence[str]) -> int:
@@ -43,7 +46,8 @@ def types(arguments: Sequence[str]) -> int:
 def imports(arguments: Sequence[str]) -> int:
     """Check the import contracts: arrows only point down."""
     program = developer_python().parent / "lint-imports"
-    return _call([str(program), "--no-logo", *arguments])
+    # The native codec is looked at where its source is, for it is not installed everywhere.
+    return _call([str(program), "--no-logo", *arguments], {"PYTHONPATH": _NATIVE_SOURCE})
 
 
 def docs(arguments: Sequence[str]) -> int:
@@ -75,13 +79,10 @@ def bench(arguments: Sequence[str]) -> int:
     return _run(developer_python(), [str(ROOT / "benchmarks" / "run.py"), *arguments])
 
 
-def native(_arguments: Sequence[str]) -> int:
-    """Build and test the native crate (there is none yet)."""
-    if (ROOT / "native").exists():
-        print("native/ exists, but dev.py does not know yet how to build it.")
-        return 1
-    print("There is no native crate yet: nothing to build.")
-    return 0
+def native(arguments: Sequence[str]) -> int:
+    """Check, build, install and test the native codec; needs cargo."""
+    required = {"SAYIIR_REQUIRE_NATIVE": "1"}
+    return build_native() or _module("pytest", [*_NATIVE_TESTS, *arguments], required)
 
 
 def _workers() -> int:

@@ -30,7 +30,7 @@ pub fn seal(document: &Document<'_>, size_hint: usize) -> Outcome<Vec<u8>> {
     body.try_reserve(HEADER + size_hint + size_hint / 2)
         .map_err(|_| Failure::out_of_memory())?;
     body.resize(HEADER, 0);
-    let mut body = to_bytes_in::<_, rancor::Error>(document, body)
+    let mut body = to_bytes_in::<_, rancor::BoxedError>(document, body)
         .map_err(|error| Failure::new(Kind::TooLarge, first_line(&error)))?;
     let size = body.len() - HEADER;
     if size > MAX_ARCHIVE {
@@ -79,12 +79,15 @@ pub fn check(archive: &[u8]) -> Outcome<&ArchivedDocument<'_>> {
     }
     let document = match access::<rancor::Failure>(archive) {
         Ok(document) => document,
-        // Errors with text are made only for those who will read one.
+        // Errors with text are made only for those who will read one. `rancor::Error` has none in
+        // a release.
         Err(_) => {
-            return Err(Failure::corrupt(match access::<rancor::Error>(archive) {
-                Ok(_) => String::from("the archive could not be validated"),
-                Err(error) => first_line(&error),
-            }));
+            return Err(Failure::corrupt(
+                match access::<rancor::BoxedError>(archive) {
+                    Ok(_) => String::from("the archive could not be validated"),
+                    Err(error) => first_line(&error),
+                },
+            ));
         }
     };
     semantic::check(document)?;
@@ -97,7 +100,7 @@ fn access<E: rancor::Source>(archive: &[u8]) -> Result<&ArchivedDocument<'_>, E>
 }
 
 /// Without the trace, which has a line for every level of the document.
-fn first_line(error: &rancor::Error) -> String {
+fn first_line(error: &rancor::BoxedError) -> String {
     let text = error.to_string();
     match text.lines().next() {
         // What rkyv says where its limit of depth is reached; the reason stands in the trace.

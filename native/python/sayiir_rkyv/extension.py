@@ -40,7 +40,6 @@ _ZONED: Final = re.compile(r"([^\[\]]+)(?:\[([^\[\]=]+)\])?(\[fold=1\])?", re.AS
 _NUMBER: Final = re.compile(
     r"-?(?:\d+(?:\.\d*)?(?:E[+-]?\d+)?|\.\d+(?:E[+-]?\d+)?|Infinity|s?NaN\d*)", re.ASCII
 )
-_ZONES: Final = (dt.timezone, ZoneInfo)
 
 
 def pack_extension(value: Any) -> tuple[int, bytes]:
@@ -83,33 +82,50 @@ def unpack_integer(data: bytes) -> int:
 
 def _pack_zoned(value: dt.datetime | dt.time) -> bytes:
     zone = value.tzinfo
-    text = value.isoformat()
-    if zone is not None:
-        if type(zone) not in _ZONES:
-            raise ValueError(
-                f"a time in the zone {type(zone).__qualname__} cannot be stored; use "
-                f"zoneinfo.ZoneInfo, or value.astimezone(datetime.timezone.utc)"
-            )
-        if isinstance(zone, ZoneInfo):
-            if zone.key is None:
-                raise ValueError("a time in a zone without a key cannot be stored")
-            text += f"[{zone.key}]"
-    return (text + "[fold=1]" if value.fold else text).encode()
+    suffix = "[fold=1]" if value.fold else ""
+    if isinstance(zone, ZoneInfo):
+        if zone.key is None or not zone.key.isascii() or set(zone.key) & set("[]="):
+            raise ValueError("a time in a zone without a key cannot be stored")
+        suffix = f"[{zone.key}]{suffix}"
+    elif zone is not None and type(zone) is not dt.timezone:
+        raise ValueError(
+            f"a time in the zone {type(zone).__qualname__} cannot be stored; use "
+            f"zoneinfo.ZoneInfo, or value.astimezone(datetime.timezone.utc)"
+        )
+    return (value.isoformat() + suffix).encode()
 
 
-def _unpack_zoned(data: bytes, parse: Callable[[str], Any]) -> Any:
-    match = _ZONED.fullmatch(data.decode())
+def _unpack_datetime(data: bytes) -> dt.datetime:
+    text, key, fold = _split(data)
+    value = dt.datetime.fromisoformat(text)
+    if key is None:
+        return value.replace(fold=fold)
+    if value.tzinfo is None:
+        raise ValueError("a time zone without an offset")
+    # Where the zone is unknown, its offset still says which instant it is.
+    return value.replace(tzinfo=_zone(key) or value.tzinfo, fold=fold)
+
+
+def _unpack_time(data: bytes) -> dt.time:
+    text, key, fold = _split(data)
+    value = dt.time.fromisoformat(text)
+    if key is None:
+        return value.replace(fold=fold)
+    zone = _zone(key)
+    if zone is None:
+        raise ValueError(f"a time of day in the zone {key!r}, which this machine does not know")
+    return value.replace(tzinfo=zone, fold=fold)
+
+
+def _split(data: bytes) -> tuple[str, str | None, int]:
+    """Return the ISO text, the key of the zone, and the fold."""
+    match = _ZONED.fullmatch(data.decode("ascii"))
     if match is None:
-        raise ValueError("no time")
-    text, key, fold = match.groups()
-    value = parse(text)
-    if key is not None:
-        value = value.replace(tzinfo=_zone(key) or value.tzinfo)
-    return value.replace(fold=1) if fold else value
+        raise ValueError("no date or time")
+    return match[1], match[2], 1 if match[3] else 0
 
 
 def _zone(key: str) -> ZoneInfo | None:
-    """Return the zone, or nothing where it is unknown: then the stored offset has to do."""
     try:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -144,9 +160,9 @@ _PACK: Final[dict[type, Callable[[Any], tuple[int, bytes]]]] = {
 }
 
 _UNPACK: Final[dict[int, Callable[[bytes], Any]]] = {
-    DATETIME: lambda data: _unpack_zoned(data, dt.datetime.fromisoformat),
-    DATE: lambda data: dt.date.fromisoformat(data.decode()),
-    TIME: lambda data: _unpack_zoned(data, dt.time.fromisoformat),
+    DATETIME: _unpack_datetime,
+    DATE: lambda data: dt.date.fromisoformat(data.decode("ascii")),
+    TIME: _unpack_time,
     TIMEDELTA: _unpack_span,
     DECIMAL: _unpack_decimal,
     UUID: lambda data: uuid.UUID(bytes=data),

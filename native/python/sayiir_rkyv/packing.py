@@ -47,7 +47,11 @@ def unpack(packed: bytes) -> Any:
 
     Raises ``CorruptPayloadError`` for a scalar whose content is damaged.
     """
-    return ormsgpack.unpackb(packed, ext_hook=_unpack)
+    reader = _Reader()
+    try:
+        return ormsgpack.unpackb(packed, ext_hook=reader.rebuild)
+    except ValueError as error:
+        raise reader.problem or error from None
 
 
 def pack_path(steps: Sequence[str | int]) -> bytes:
@@ -66,18 +70,35 @@ def _pack(value: Any) -> ormsgpack.Ext:
         raise TypeError from None
 
 
-def _unpack(code: int, data: bytes) -> Any:
-    if code == extension.BIG_INTEGER:
-        return unpack_integer(data)
-    if code not in _REBUILD:
-        return unpack_extension(code, data)
-    try:
-        return _REBUILD[code](ormsgpack.unpackb(data, ext_hook=_unpack))
-    except TypeError as error:
-        raise CorruptPayloadError(
-            f"the rkyv payload holds a set or a dict of what cannot be hashed ({error}); restore "
-            f"the row from a backup, or run the instance again"
-        ) from None
+class _Reader:
+    """Rebuild extensions, and keep what went wrong: the unpacker loses what its hook raises."""
+
+    __slots__ = ("problem",)
+
+    def __init__(self) -> None:
+        self.problem: BaseException | None = None
+
+    def rebuild(self, code: int, data: bytes) -> Any:
+        """Return the value of an extension; one frame for each container inside another."""
+        try:
+            if code == extension.BIG_INTEGER:
+                return unpack_integer(data)
+            if code not in _REBUILD:
+                return unpack_extension(code, data)
+            return _REBUILD[code](ormsgpack.unpackb(data, ext_hook=self.rebuild))
+        except BaseException as error:
+            # The innermost comes first; the hooks above it only see that one below has failed.
+            self.problem = self.problem or _told(error)
+            raise
+
+
+def _told(error: BaseException) -> BaseException:
+    if not isinstance(error, TypeError):
+        return error
+    return CorruptPayloadError(
+        f"the rkyv payload holds a set or a dict of what cannot be hashed ({error}); restore the "
+        f"row from a backup, or run the instance again"
+    )
 
 
 _REBUILD: Final[dict[int, Any]] = {

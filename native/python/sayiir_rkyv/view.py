@@ -70,9 +70,7 @@ class _View:
         if self._size * SLOT * _NATIVE_SHARE > len(document.payload):
             path = self.path
             if all(type(step) is str or type(step) is int for step in path):
-                packed = document.library.dump(
-                    document.payload, document.start, pack_path(path)
-                )
+                packed = document.library.dump(document.payload, document.start, pack_path(path))
                 return unpack(packed)
         return self._decode()
 
