@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devtools.environment import (
@@ -36,15 +36,17 @@ def build_native() -> int:
             "'native' needs a Rust toolchain: there is no cargo on PATH. Everything else works"
             " without it; the tests of the native codec are skipped then."
         )
-    steps = (
-        lambda: _cargo("fmt", "--check"),
-        lambda: _cargo("clippy", "--locked", "--all-targets", "--", "-D", "warnings"),
-        lambda: _cargo("test", "--locked", "--quiet"),
-        _licences,
-        _deny,
-        _wheel,
-    )
-    return next((code for step in steps if (code := step())), 0)
+    checks: tuple[Callable[[], int], ...] = (_style, _tests, _licences, _deny, _wheel)
+    return next((code for check in checks if (code := check())), 0)
+
+
+def _style() -> int:
+    clippy = ("clippy", "--locked", "--all-targets", "--", "-D", "warnings")
+    return _cargo("fmt", "--check") or _cargo(*clippy)
+
+
+def _tests() -> int:
+    return _cargo("test", "--locked", "--quiet")
 
 
 def _cargo(*words: str) -> int:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from native.tests.values import HEADER, same
-
 from sayiir_core.errors import (
     CorruptPayloadError,
     TruncatedPayloadError,
@@ -39,13 +38,12 @@ def samples() -> list[bytes]:
     """Return the archives of the golden vectors, and of larger documents."""
     lines = (Path(__file__).parent / "vectors.tsv").read_text().splitlines()
     archives = [bytes.fromhex(line.split("\t")[2])[16:] for line in lines]
-    codec = RkyvCodec()
-    for value in (
+    larger: list[Any] = [
         {"orders": [{"id": n, "lines": [{"sku": "a", "qty": n}], "t": (n,)} for n in range(6)]},
         [[[[[[{"a": [(), {}, [None]]}]]]]]],
-    ):
-        archives.append(codec.encode(value)[1][8:])
-    return archives
+    ]
+    codec = RkyvCodec()
+    return archives + [codec.encode(value)[1][8:] for value in larger]
 
 
 def sealed(archive: bytes) -> bytes:

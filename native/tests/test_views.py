@@ -181,6 +181,16 @@ def test_one_field_of_many_records_is_plucked_in_one_go(view: Any) -> None:
         view["orders"].pluck("nowhere")
 
 
+@pytest.mark.parametrize("key", [2**64, 2**63, (1, 2), None, True, "\ud800"], ids=ascii)
+def test_parts_below_any_key_are_decoded_and_plucked(codec: RkyvCodec, key: Any) -> None:
+    """Also where the native half cannot follow the path."""
+    value = {key: [{"a": b"x"}, {"a": (1,)}]}
+    part = codec.view(HEADER + codec.encode(value)[1], START, 0)[key]
+
+    assert same(value[key], part.decode())
+    assert [b"x", (1,)] == part.pluck("a")
+
+
 def test_a_part_can_be_taken_out_without_decoding_it(codec: RkyvCodec) -> None:
     """The body of a part is what storing the part would have given."""
     payload = HEADER + codec.encode(VALUE)[1]

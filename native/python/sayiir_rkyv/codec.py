@@ -9,7 +9,7 @@ from sayiir_core.ports.codec import ValueForm
 from sayiir_rkyv.document import Document
 from sayiir_rkyv.library import Library, TooDeepError
 from sayiir_rkyv.packing import pack, pack_path, unpack
-from sayiir_rkyv.view import read
+from sayiir_rkyv.view import plain, read
 from sayiir_rkyv.writing import write_packed
 
 
@@ -46,32 +46,36 @@ class RkyvCodec:
     def view(self, payload: bytes, start: int, flags: int) -> Any:
         """Return what ``decode`` would, but dicts, lists and tuples as views.
 
-        The whole body is validated here; a part is decoded when it is asked for. Bytes come as
-        read-only memoryviews of the payload. Errors as ``decode``; the content of a scalar such as
-        a Decimal is judged when it is read.
+        The whole body is validated here; a part is decoded when it is asked for. Bytes inside of
+        it come as read-only memoryviews of the payload. Errors as ``decode``; the content of a
+        scalar such as a Decimal is judged when it is read.
         """
         _check(flags)
         document = Document(payload, start, self._library)
-        return read(document, document.root)
+        value = read(document, document.root)
+        return plain(value) if isinstance(value, memoryview) else value
 
     def extract(self, payload: bytes, start: int, path: tuple[str | int, ...]) -> bytes:
         """Return a body that holds what the path leads to, without decoding it.
 
         Raises ``LookupError`` if it leads nowhere, else as ``decode``.
         """
-        return self._library.extract(payload, start, pack_path(path))
+        packed = pack_path(path)
+        if packed is None:
+            raise LookupError(f"no path of texts and integers of 64 bits: {path!a}")
+        return self._library.extract(payload, start, packed)
 
     def dump_instance(self, value: Any, form: ValueForm) -> Any:
         """Return a model or dataclass as data of the rich value model."""
-        return _dump(form, value)
+        return form.dump_rich(value)
 
     def encode_as(self, value: Any, form: ValueForm) -> tuple[int, bytes]:
         """Encode a value of the form's type; errors as ``encode`` and the form's."""
-        return self.encode(_dump(form, value))
+        return self.encode(form.dump_rich(value))
 
     def decode_as(self, payload: bytes, start: int, flags: int, form: ValueForm) -> Any:
         """Decode into the form's type; errors as ``decode`` and the form's."""
-        return _load(form, self.decode(payload, start, flags))
+        return form.load_rich(self.decode(payload, start, flags))
 
 
 def _check(flags: int) -> None:
@@ -80,11 +84,3 @@ def _check(flags: int) -> None:
             f"the rkyv payload has flags {flags:#06b}, which this release does not know: upgrade "
             f"sayiir-rkyv here to the release that wrote it"
         )
-
-
-def _dump(form: ValueForm, value: Any) -> Any:
-    return form.dump(value)
-
-
-def _load(form: ValueForm, plain: Any) -> Any:
-    return form.load(plain)

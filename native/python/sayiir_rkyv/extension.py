@@ -84,7 +84,7 @@ def _pack_zoned(value: dt.datetime | dt.time) -> bytes:
     zone = value.tzinfo
     suffix = "[fold=1]" if value.fold else ""
     if isinstance(zone, ZoneInfo):
-        if zone.key is None or not zone.key.isascii() or set(zone.key) & set("[]="):
+        if not _is_key(zone.key):
             raise ValueError("a time in a zone without a key cannot be stored")
         suffix = f"[{zone.key}]{suffix}"
     elif zone is not None and type(zone) is not dt.timezone:
@@ -93,6 +93,10 @@ def _pack_zoned(value: dt.datetime | dt.time) -> bytes:
             f"zoneinfo.ZoneInfo, or value.astimezone(datetime.timezone.utc)"
         )
     return (value.isoformat() + suffix).encode()
+
+
+def _is_key(key: str | None) -> bool:
+    return key is not None and key.isascii() and not set(key) & set("[]=")
 
 
 def _unpack_datetime(data: bytes) -> dt.datetime:

@@ -54,9 +54,18 @@ def unpack(packed: bytes) -> Any:
         raise reader.problem or error from None
 
 
-def pack_path(steps: Sequence[str | int]) -> bytes:
-    """Return a packed path; raises ``TypeError`` for other steps than text and integers."""
-    return ormsgpack.packb(list(steps))
+def pack_path(steps: Sequence[Any]) -> bytes | None:
+    """Return a packed path; nothing if a step is neither text nor an integer of 64 bits."""
+    if not all(type(step) is str or _is_short_integer(step) for step in steps):
+        return None
+    try:
+        return ormsgpack.packb(list(steps))
+    except TypeError:  # lone surrogates
+        return None
+
+
+def _is_short_integer(step: Any) -> bool:
+    return type(step) is int and -(2**63) <= step < 2**63
 
 
 def _pack(value: Any) -> ormsgpack.Ext:
@@ -101,9 +110,13 @@ def _told(error: BaseException) -> BaseException:
     )
 
 
+def _pairs(items: list[Any]) -> dict[Any, Any]:
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
 _REBUILD: Final[dict[int, Any]] = {
     extension.TUPLE: tuple,
     extension.SET: set,
     extension.FROZENSET: frozenset,
-    extension.PAIRS: lambda items: dict(zip(items[::2], items[1::2], strict=True)),
+    extension.PAIRS: _pairs,
 }

@@ -6,7 +6,9 @@ A view holds its document, and so the whole payload, for as long as it lives.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias, overload
+from functools import reduce
+from operator import getitem
+from typing import Any, Final, Protocol, TypeAlias, cast, overload
 
 from sayiir_core.errors import CorruptPayloadError
 from sayiir_rkyv.document import (
@@ -31,7 +33,7 @@ class _Owner(Protocol):
     def path(self) -> tuple[Any, ...]: ...
 
 
-class _View:
+class _View:  # noqa: PLW1641 - unhashable, like what it stands for
     """What views of dicts and lists have in common: a document, a place, and the way there."""
 
     __slots__ = ("_at", "_document", "_key", "_owner", "_size")
@@ -41,8 +43,6 @@ class _View:
     _size: int
     _owner: _Owner | None
     _key: Any
-
-    __hash__ = None  # type: ignore[assignment]
 
     @property
     def path(self) -> tuple[Any, ...]:
@@ -65,16 +65,14 @@ class _View:
     def decode(self) -> Any:
         """Return plain data: what decoding the whole payload has at this place."""
         document = self._document
-        if self._owner is None:
-            return unpack(document.library.dump(document.payload, document.start, b"\x90"))
-        if self._size * SLOT * _NATIVE_SHARE > len(document.payload):
-            path = self.path
-            if all(type(step) is str or type(step) is int for step in path):
-                packed = document.library.dump(document.payload, document.start, pack_path(path))
-                return unpack(packed)
-        return self._decode()
+        if self._owner is None or self._size * SLOT * _NATIVE_SHARE > len(document.payload):
+            path = pack_path(self.path)
+            if path is not None:
+                return unpack(document.library.dump(document.payload, document.start, path))
+        return self.decode_members()
 
-    def _decode(self) -> Any:
+    def decode_members(self) -> Any:
+        """Return plain data by reading one member after the other, here and not natively."""
         raise NotImplementedError
 
 
@@ -122,7 +120,8 @@ class MapView(_View, Mapping[Any, Any]):
     def _keys(self) -> dict[Any, int]:
         return self._index if self._shape < 0 else self._document.keys(self._shape)
 
-    def _decode(self) -> dict[Any, Any]:
+    def decode_members(self) -> dict[Any, Any]:
+        """Return a dict."""
         document, at, stride = self._document, self._at, self._stride
         return {key: read_plain(document, at + stride * n) for key, n in self._keys().items()}
 
@@ -170,12 +169,15 @@ class SequenceView(_View, Sequence[Any]):
         Raises ``LookupError`` naming a member that has nothing there.
         """
         document = self._document
-        library, payload, start = document.library, document.payload, document.start
-        plucked = library.pluck(payload, start, pack_path(self.path), pack_path(steps))
+        outer, inner = pack_path(self.path), pack_path(steps)
+        if outer is None or inner is None:
+            return [plain(reduce(getitem, steps, item)) for item in self]
+        plucked = document.library.pluck(document.payload, document.start, outer, inner)
         values: list[Any] = unpack(plucked)
         return values
 
-    def _decode(self) -> Any:
+    def decode_members(self) -> Any:
+        """Return a list or a tuple."""
         document, at = self._document, self._at
         places = range(at, at + SLOT * self._size, SLOT)
         return self._kind(read_plain(document, place) for place in places)
@@ -225,9 +227,14 @@ def read_plain(document: Document, at: int) -> Any:
                 f"row from a backup, or run the instance again"
             ) from None
     value = read(document, at)
-    if isinstance(value, _View):
-        return value._decode()  # noqa: SLF001 - one class, written in two
-    return bytes(value) if tag == Tag.BYTES else value
+    return value.decode_members() if isinstance(value, _View) else plain(value)
+
+
+def plain(value: Any) -> Any:
+    """Return what ``read`` gave as plain data."""
+    if isinstance(value, memoryview):
+        return bytes(cast("memoryview[int]", value))
+    return value.decode() if isinstance(value, _View) else value
 
 
 def _pairs(document: Document, at: int, size: int) -> dict[Any, int]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias, cast
 
 import ormsgpack
 
@@ -18,6 +18,8 @@ from sayiir_rkyv.extension import pack_extension
 
 MAX_DEPTH: Final = 254
 """The number of containers that may stand inside each other, as in the project's value model."""
+
+_Dict: TypeAlias = dict[Any, Any]
 
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
@@ -45,7 +47,8 @@ class _Frame:
         self.container = container
         self.chunks: list[bytes] = []
         self.key: object = None
-        self.pairs = type(container) is dict and not all(map(_is_plain_key, container))
+        kind: type[Any] = type(container)  # pyright: ignore[reportUnknownVariableType]
+        self.pairs = kind is dict and _has_other_keys(container)
         self.items: Iterator[tuple[object, Any, bool]] = _members(container)
 
     def close(self) -> bytes:
@@ -124,20 +127,19 @@ class _Writer:
 
 def _members(container: Any) -> Iterator[tuple[object, Any, bool]]:
     """Yield what names a member in a path, the member, and whether it is a key."""
-    if isinstance(container, dict):
+    kind: type[Any] = type(container)  # pyright: ignore[reportUnknownVariableType]
+    if kind is dict:
         for key, value in list(container.items()):
             yield key, key, True
             yield key, value, False
-    elif isinstance(container, (list, tuple)):
-        for place, value in enumerate(container):
-            yield place, value, False
     else:
-        for value in list(container):
-            yield value, value, False
+        # A copy: what another thread changes meanwhile may not disturb the loop.
+        for place, value in enumerate(list(cast("Iterable[Any]", container))):
+            yield place, value, False
 
 
-def _is_plain_key(key: object) -> bool:
-    return type(key) is str and _is_plain_text(key)
+def _has_other_keys(container: _Dict) -> bool:
+    return not all(type(key) is str and _is_plain_text(key) for key in container)
 
 
 def _is_plain_text(text: str) -> bool:

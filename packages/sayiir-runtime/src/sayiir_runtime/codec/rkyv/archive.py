@@ -188,9 +188,9 @@ class _Walk:
         raise BadArchiveError(f"a value has tag {tag}")
 
     def _extension(self, field: int) -> Any:
-        at = field + _BOX(self.archive, field)[0]
+        at: int = field + _BOX(self.archive, field)[0]
         outside = self.enter(at, _EXTENSION)
-        code = self.archive[at]
+        code: int = self.archive[at]
         data = self._bytes(at + 1)
         self.leave(outside)
         if code not in _SCALARS:
