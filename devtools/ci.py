@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from devtools import verbs
 from devtools.environment import ROOT, SetupError, developer_python, tool_environment
+from devtools.fuzz import fuzz_native
 from devtools.native import build_native
 
 _FIND_POSTGRES = "from sayiir_pytest.postgres_server import find_binaries; print(find_binaries())"
 _TEST_BUDGET = 1080.0
+_FUZZ_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def ci(arguments: Sequence[str]) -> int:
         _timed("types", 300, lambda: verbs.types([])),
         _timed("imports", 60, lambda: verbs.imports([])),
         # Its Python tests run with all others below, which may not skip them.
-        _timed("native", 180, build_native),
+        _timed("native", 180, lambda: build_native() or fuzz_native(_FUZZ_SECONDS)),
     ]
     print(f"\n{'part':<10} {'seconds':>8} {'budget':>8}")
     print(*parts, f"{'test':<10} {'':>8} {_TEST_BUDGET:>8.0f}  follows", sep="\n", flush=True)

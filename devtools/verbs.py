@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devtools.environment import ROOT, developer_python, tool_environment, user_python, uv_program
+from devtools.fuzz import fuzz_native
 from devtools.native import build_native
 
 _MOST_WORKERS = 8
@@ -80,7 +81,9 @@ def bench(arguments: Sequence[str]) -> int:
 
 
 def native(arguments: Sequence[str]) -> int:
-    """Check, build, install and test the native codec; needs cargo."""
+    """Check, build, install and test the native codec; or only fuzz it: native fuzz [SECONDS]."""
+    if arguments[:1] == ["fuzz"]:
+        return fuzz_native(int([*arguments, "60"][1]))
     required = {"SAYIIR_REQUIRE_NATIVE": "1"}
     return build_native() or _module("pytest", [*_NATIVE_TESTS, *arguments], required)
 

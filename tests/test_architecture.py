@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-MEMBERS = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
-SOURCES = sorted(ROOT.glob("packages/*/src/**/*.py"))
+NATIVE = ROOT / "native"
+MEMBERS = [NATIVE, *sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))]
+SOURCES = sorted([*ROOT.glob("packages/*/src/**/*.py"), *NATIVE.glob("python/*/*.py")])
+RUST = sorted([*NATIVE.glob("src/**/*.rs"), *NATIVE.glob("tests/*.rs")])
 TOOLS = [ROOT / "dev.py", *sorted(ROOT.glob("devtools/*.py"))]
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
@@ -22,6 +24,11 @@ VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "base"
 
 def _relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def _source(member: Path) -> Path:
+    """Return the folder of a member's Python; the other folder of ``native`` holds Rust."""
+    return member / ("python" if member == NATIVE else "src")
 
 
 def _imported_packages(path: Path) -> set[str]:
@@ -47,7 +54,7 @@ def _declared_packages(member: Path) -> set[str]:
     for extra in project.get("optional-dependencies", {}).values():  # type: ignore[attr-defined]
         required += extra
     names = {re.split(r"[\[<>=~! ]", requirement)[0] for requirement in required}
-    return {name.replace("-", "_") for name in names} | {member.name.replace("-", "_")}
+    return {name.replace("-", "_") for name in {*names, str(project["name"])}}
 
 
 def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -59,7 +66,8 @@ def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
 def test_a_package_imports_only_what_it_declares(member: Path) -> None:
     """What a source file imports stands among its distribution's dependencies or extras."""
-    imported = {name for path in member.glob("src/**/*.py") for name in _imported_packages(path)}
+    paths = _source(member).glob("*/**/*.py")
+    imported = {name for path in paths for name in _imported_packages(path)}
 
     assert imported <= _declared_packages(member)
 
@@ -95,13 +103,14 @@ def test_the_core_never_reads_a_clock() -> None:
 def test_every_package_stands_under_the_import_contracts_and_the_type_checkers() -> None:
     """A new workspace member can't be forgotten in the tools' configuration."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-    packages = {member.name.replace("-", "_") for member in MEMBERS}
-    sources = {f"$MYPY_CONFIG_FILE_DIR/{_relative(member)}/src" for member in MEMBERS}
+    packages = {str(_project(member)["name"]).replace("-", "_") for member in MEMBERS}
+    folders = {_relative(_source(member)) for member in MEMBERS}
+    sources = {f"$MYPY_CONFIG_FILE_DIR/{folder}" for folder in folders}
 
     assert packages == set(tools["importlinter"]["root_packages"])
     assert {_relative(member) for member in MEMBERS} == set(tools["uv"]["workspace"]["members"])
     assert sources == set(tools["mypy"]["mypy_path"])
-    assert {f"{_relative(member)}/src" for member in MEMBERS} <= set(tools["pyright"]["include"])
+    assert folders <= set(tools["pyright"]["include"])
 
 
 @pytest.mark.parametrize("path", [*SOURCES, *TOOLS], ids=_relative)
@@ -116,6 +125,16 @@ def test_a_file_fits_in_the_head(path: Path) -> None:
 
     assert lines <= LONGEST_FILE
     assert [] == long_functions
+
+
+@pytest.mark.parametrize("path", RUST, ids=_relative)
+def test_a_rust_file_fits_in_the_head(path: Path) -> None:
+    """No file is longer than 400 lines, and unsafe code stands in the one that may have it."""
+    text = path.read_text()
+
+    assert len(text.splitlines()) <= LONGEST_FILE
+    assert path.name == "ffi.rs" or not re.search(r"\bunsafe\s*(?:\{|fn|impl|extern)", text)
+    assert not re.search(r"\baccess\w*_unchecked\b", text)
 
 
 def test_modules_are_named_after_what_they_hold() -> None:

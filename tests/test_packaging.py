@@ -16,6 +16,7 @@ import pytest
 
 from tests.wheels import ROOT, builds, install, requirement, uv
 
+# The native codec is built by a toolchain of its own: native/tests/test_wheel.py.
 MEMBERS = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
 NAMES = [member.name for member in MEMBERS]
 

@@ -10,7 +10,7 @@ pub mod archive;
 mod blob;
 pub mod failure;
 pub mod ffi;
-mod hashable;
+mod member;
 pub mod path;
 mod semantic;
 mod shape;

@@ -1,7 +1,7 @@
 //! The rules of the format that the types do not say, for bytes that passed bytecheck.
 
 use crate::failure::{Failure, Kind, Outcome};
-use crate::hashable::is_archived_hashable;
+use crate::member::is_archived_hashable;
 use crate::value::{
     ArchivedDocument, ArchivedExtension, ArchivedRecord, ArchivedShape, ArchivedValue, MAX_DEPTH,
     MAX_INTEGER, MAX_KEY, UNSORTED_KEYS,

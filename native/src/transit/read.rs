@@ -2,7 +2,7 @@
 
 use crate::archive::seal;
 use crate::failure::{Failure, Outcome};
-use crate::hashable::is_hashable;
+use crate::member::{compare, is_hashable};
 use crate::semantic::check_extension;
 use crate::shape::Shapes;
 use crate::transit::{BIG_INTEGER, FROZEN_SET, PAIRS, SET, TUPLE};
@@ -127,30 +127,14 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
-    /// Return the members of a set in the order of their bytes, so that equal sets are stored alike.
+    /// Return the members of a set in an order of their own, so that equal sets are stored alike.
     fn members(&mut self, data: &'a [u8], depth: usize) -> Outcome<Vec<Value<'a>>> {
-        let outer = std::mem::replace(&mut self.rest, data);
-        let Head::Array(count) = head(&mut self.rest)? else {
-            return Err(Failure::input("a set holds no array"));
-        };
-        let mut members = Vec::new();
-        members
-            .try_reserve_exact(count.min(self.rest.len()))
-            .map_err(|_| Failure::out_of_memory())?;
-        for _ in 0..count {
-            let before = self.rest;
-            let value = self.value(depth)?;
-            if !is_hashable(&value) {
-                return Err(Failure::input("a set holds what cannot be hashed"));
-            }
-            members.push((&before[..before.len() - self.rest.len()], value));
+        let mut members = self.nested(data, depth)?;
+        if !members.iter().all(is_hashable) {
+            return Err(Failure::input("a set holds what cannot be hashed"));
         }
-        if !self.rest.is_empty() {
-            return Err(Failure::input("bytes follow the array of a set"));
-        }
-        self.rest = outer;
-        members.sort_by_key(|&(packed, _)| packed);
-        Ok(members.into_iter().map(|(_, value)| value).collect())
+        members.sort_by(compare);
+        Ok(members)
     }
 
     /// Each item takes a byte at least, so a forged count reserves no more than the input's size.
