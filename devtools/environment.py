@@ -34,14 +34,17 @@ class SetupError(Exception):
 
 def developer_python() -> Path:
     """Return the Python of ``.venv``, in step with the lock file."""
-    # Otherwise a sync would take out again what 'dev.py native' has installed.
-    kept = ["--inexact"] if any(WHEELS.glob("*.whl")) else []
-    return _synced(ROOT / ".venv", [*_EVERYTHING, "--group", "dev", *kept])
+    # Once there is a native codec in it, a sync without these would take that out again.
+    return native_python() if any(WHEELS.glob("*.whl")) else _developer_python()
 
 
-def native_tools() -> Path:
-    """Return the Python of the environment that holds what builds and measures ``native/``."""
-    return _synced(_PRIVATE / "native", ["--only-group", "native"])
+def native_python() -> Path:
+    """Return the same Python, with what builds and measures the native codec beside the rest."""
+    return _developer_python("--group", "native", "--inexact")
+
+
+def _developer_python(*more: str) -> Path:
+    return _synced(ROOT / ".venv", [*_EVERYTHING, "--group", "dev", *more])
 
 
 def user_python() -> Path:

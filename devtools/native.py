@@ -18,8 +18,7 @@ from devtools.environment import (
     ROOT,
     WHEELS,
     SetupError,
-    developer_python,
-    native_tools,
+    native_python,
     tool_environment,
     uv_program,
 )
@@ -91,16 +90,16 @@ def _deny() -> int:
 
 
 def _wheel() -> int:
-    maturin = native_tools().parent / "maturin"
+    python = native_python()
     shutil.rmtree(WHEELS, ignore_errors=True)
-    command = [str(maturin), "build", "--release", "--quiet", "--locked"]
-    code = _call([*command, "--interpreter", str(developer_python()), "--out", str(WHEELS)])
+    command = [str(python.parent / "maturin"), "build", "--release", "--quiet", "--locked"]
+    code = _call([*command, "--interpreter", str(python), "--out", str(WHEELS)])
     return code or _install(sorted(WHEELS.glob("*.whl")))
 
 
 def _install(wheels: Sequence[Path]) -> int:
     words = ["pip", "install", "--quiet", "--no-deps", "--reinstall"]
-    python = f"--python={developer_python()}"
+    python = f"--python={native_python()}"
     return _call([str(uv_program()), *words, python, *map(str, wheels)])
 
 

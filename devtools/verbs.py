@@ -7,7 +7,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from devtools.environment import ROOT, developer_python, tool_environment, user_python, uv_program
+from devtools.environment import (
+    ROOT,
+    developer_python,
+    native_python,
+    tool_environment,
+    user_python,
+    uv_program,
+)
 from devtools.fuzz import fuzz_native
 from devtools.native import build_native
 
@@ -81,9 +88,12 @@ def bench(arguments: Sequence[str]) -> int:
 
 
 def native(arguments: Sequence[str]) -> int:
-    """Check, build, install and test the native codec; or only fuzz it: native fuzz [SECONDS]."""
+    """Check, build and test the native codec; or only: native fuzz [SECONDS], native bench."""
     if arguments[:1] == ["fuzz"]:
         return fuzz_native(int([*arguments, "60"][1]))
+    if arguments[:1] == ["bench"]:
+        script = str(ROOT / "benchmarks" / "codec_run.py")
+        return _run(native_python(), [script, *arguments[1:]])
     required = {"SAYIIR_REQUIRE_NATIVE": "1"}
     return build_native() or _module("pytest", [*_NATIVE_TESTS, *arguments], required)
 

@@ -34,24 +34,22 @@ unsigned: Final = struct.Struct("<Q").unpack_from
 number: Final = struct.Struct("<d").unpack_from
 
 
-class Tag:
-    """The tags of the variants, in their stored order."""
-
-    NULL: Final = 0
-    BOOL: Final = 1
-    INT: Final = 2
-    UINT: Final = 3
-    FLOAT: Final = 4
-    STR: Final = 5
-    BYTES: Final = 6
-    LIST: Final = 7
-    MAP: Final = 8
-    EXT: Final = 9
-    TUPLE: Final = 10
-    SET: Final = 11
-    FROZENSET: Final = 12
-    PAIRS: Final = 13
-    BIG_INTEGER: Final = 14
+NULL: Final = 0
+BOOL: Final = 1
+INT: Final = 2
+UINT: Final = 3
+FLOAT: Final = 4
+STR: Final = 5
+BYTES: Final = 6
+LIST: Final = 7
+MAP: Final = 8
+EXT: Final = 9
+TUPLE: Final = 10
+SET: Final = 11
+FROZENSET: Final = 12
+PAIRS: Final = 13
+BIG_INTEGER: Final = 14
+"""The tags of the variants, in their stored order."""
 
 
 class Document:
@@ -147,13 +145,13 @@ def read_keys(payload: bytes, at: int) -> dict[str, int]:
 
 def read_rare(payload: bytes, at: int, tag: int) -> Any:
     """Return a scalar whose tag is none of the common ones."""
-    if tag == Tag.UINT:
+    if tag == UINT:
         return unsigned(payload, at + 1)[0]
-    if tag == Tag.BYTES:
+    if tag == BYTES:
         offset, size = pointer(payload, at + 1)
         at += 1 + offset
         return memoryview(payload)[at : at + size]
-    if tag == Tag.BIG_INTEGER:
+    if tag == BIG_INTEGER:
         offset, size = pointer(payload, at + 1)
         at += 1 + offset
         return unpack_integer(payload[at : at + size])

@@ -12,9 +12,19 @@ from typing import Any, Final, Protocol, TypeAlias, cast, overload
 
 from sayiir_core.errors import CorruptPayloadError
 from sayiir_rkyv.document import (
+    BOOL,
+    FLOAT,
+    FROZENSET,
+    INT,
+    LIST,
+    MAP,
+    NULL,
+    PAIRS,
+    SET,
     SLOT,
+    STR,
+    TUPLE,
     Document,
-    Tag,
     box,
     count,
     number,
@@ -23,6 +33,10 @@ from sayiir_rkyv.document import (
     signed,
 )
 from sayiir_rkyv.packing import pack_path, unpack
+
+_DICTS: Final = frozenset({MAP, PAIRS})
+_LISTS: Final = frozenset({LIST, TUPLE})
+_SETS: Final = frozenset({SET, FROZENSET})
 
 _NATIVE_SHARE: Final = 64
 """A part whose members' slots alone make up this share of the payload is decoded natively."""
@@ -53,8 +67,7 @@ class _View:  # noqa: PLW1641 - unhashable, like what it stands for
         return self._size
 
     def __eq__(self, other: object) -> bool:
-        plain = other.decode() if isinstance(other, _View) else other
-        return bool(self.decode() == plain)
+        return bool(self.decode() == plain(other))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.decode(),)
@@ -89,7 +102,7 @@ class MapView(_View, Mapping[Any, Any]):
         self._owner = owner
         self._key = key
         self._index: dict[Any, int]
-        if payload[at] == Tag.MAP:
+        if payload[at] == MAP:
             at += 1 + box(payload, at + 1)[0]
             self._shape: int = count(payload, at)[0]
             offset, self._size = pointer(payload, at + 4)
@@ -135,7 +148,7 @@ class SequenceView(_View, Sequence[Any]):
         self, document: Document, at: int, *, owner: _Owner | None = None, key: Any = None
     ) -> None:
         payload = document.payload
-        self._kind: type[Any] = list if payload[at] == Tag.LIST else tuple
+        self._kind: type[Any] = list if payload[at] == LIST else tuple
         offset, self._size = pointer(payload, at + 1)
         self._at = at + 1 + offset
         self._document = document
@@ -190,23 +203,23 @@ def read(document: Document, at: int, owner: _Owner | None = None, key: Any = No
     """Return the value of a slot: a view of a dict, list or tuple, else the value itself."""
     payload = document.payload
     tag = payload[at]
-    if tag == Tag.STR:
+    if tag == STR:
         offset, size = pointer(payload, at + 1)
         at += 1 + offset
         return payload[at : at + size].decode()
-    if tag == Tag.INT:
+    if tag == INT:
         return signed(payload, at + 1)[0]
-    if tag in {Tag.MAP, Tag.PAIRS}:
+    if tag in _DICTS:
         return MapView(document, at, owner=owner, key=key)
-    if tag == Tag.FLOAT:
+    if tag == FLOAT:
         return number(payload, at + 1)[0]
-    if tag in {Tag.LIST, Tag.TUPLE}:
+    if tag in _LISTS:
         return SequenceView(document, at, owner=owner, key=key)
-    if tag == Tag.NULL:
+    if tag == NULL:
         return None
-    if tag == Tag.BOOL:
+    if tag == BOOL:
         return payload[at + 1] == 1
-    if tag in {Tag.SET, Tag.FROZENSET}:
+    if tag in _SETS:
         return read_plain(document, at)
     return read_rare(payload, at, tag)
 
@@ -215,12 +228,12 @@ def read_plain(document: Document, at: int) -> Any:
     """Return the value of a slot as plain data."""
     payload = document.payload
     tag = payload[at]
-    if tag in {Tag.SET, Tag.FROZENSET}:
+    if tag in _SETS:
         offset, size = pointer(payload, at + 1)
         at += 1 + offset
         members = [read_plain(document, each) for each in range(at, at + SLOT * size, SLOT)]
         try:
-            return set(members) if tag == Tag.SET else frozenset(members)
+            return set(members) if tag == SET else frozenset(members)
         except TypeError as error:
             raise CorruptPayloadError(
                 f"the rkyv payload holds a set of what cannot be hashed ({error}); restore the "
