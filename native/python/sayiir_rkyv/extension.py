@@ -132,7 +132,7 @@ def _split(data: bytes) -> tuple[str, str | None, int]:
 def _zone(key: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(key)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, OSError):
         return None
 
 
