@@ -24,7 +24,7 @@ from devtools.environment import (
 )
 
 _CRATE = ROOT / "native"
-_ALLOWED = {"Apache-2.0", "BSL-1.0", "MIT", "Unicode-3.0", "Zlib"}
+_ALLOWED = {"Apache-2.0", "MIT", "Unicode-3.0"}
 _INDEX = "registry+https://github.com/rust-lang/crates.io-index"
 
 
