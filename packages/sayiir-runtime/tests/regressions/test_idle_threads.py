@@ -7,13 +7,16 @@ import gc
 import threading
 import time
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sayiir_core.authoring import Flow
-from sayiir_runtime.client import AsyncWorkflowClient
+from sayiir_runtime.client import AsyncWorkflowClient, WorkflowClient
+from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.plugins import open_backend
 from sayiir_runtime.runner.pool import ThreadPool
+from sayiir_runtime.worker import PooledWorker
 
 PATIENCE_SECONDS = 20.0
 
@@ -46,6 +49,29 @@ def test_an_idle_thread_keeps_nothing_of_its_last_job() -> None:
 
     until_gone(ref)
     pool.close()
+
+
+@dataclass
+class Order:
+    """A value that can be watched."""
+
+    amount: int
+
+
+def test_an_idle_worker_keeps_no_value_of_what_it_has_run() -> None:
+    """A worker of 32 threads would keep the last 32 inputs, of any size, until it has more to do."""
+    seen: list[weakref.ref[Any]] = []
+
+    def look(order: Order) -> int:
+        seen.append(weakref.ref(order))
+        return order.amount
+
+    flow = Flow[Order, int]("kept").then(look).build()
+    backend = InMemoryBackend()
+    with PooledWorker("w", backend).start([flow]):
+        assert WorkflowClient(backend).submit(flow, "one", Order(3)).result("20s") == 3
+
+        until_gone(seen[0])
 
 
 def test_the_threads_for_event_loops_end_with_their_backend(tmp_path: Path) -> None:

@@ -140,9 +140,12 @@ class Crew:
 
     def _work(self) -> None:
         self._is_calling = False
+        attempt: Attempt | None = None
         while not self._is_closed:
             held = self._desk.take(is_async=False)
             if held is None:
+                # An idle thread must not keep alive what it has run last.
+                attempt = None
                 if self._desk.can_commit():
                     self._on_end()
                 self._rest()
