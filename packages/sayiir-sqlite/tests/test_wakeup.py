@@ -25,6 +25,7 @@ from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import step
 from sayiir_sqlite import SQLiteBackend
 from sayiir_sqlite.connection import Settings, Synchronous
+from sayiir_sqlite.database import Database
 from sayiir_sqlite.watch import FileWatch
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -227,6 +228,26 @@ def test_a_file_that_another_one_takes_the_place_of_is_noticed(tmp_path: Path) -
     watch.close()
 
     assert [True, False, True, False, True, False] == seen
+
+
+def test_a_look_that_fails_keeps_no_file_open(tmp_path: Path) -> None:
+    """Not until the garbage collector comes: the error's frames held the connection."""
+    file = tmp_path / "no.db"
+    file.write_bytes(b"this is no database, and longer than a header of one is " * 20)
+    settings = Settings(
+        path=str(file), synchronous=Synchronous.NORMAL, busy_timeout=timedelta(seconds=1)
+    )
+    database = Database(settings)
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(BackendError, match="SQLITE_NOTADB"):
+            database.look()
+        left = [it for it in Path("/proc/self/fd").iterdir() if it.exists() and it.samefile(file)]
+    finally:
+        gc.enable()
+
+    assert [] == left
 
 
 def test_the_thread_ends_with_the_last_subscription(rig: Rig) -> None:

@@ -21,7 +21,7 @@ from typing import Final
 
 from sayiir_core.errors import BackendError
 from sayiir_sqlite.connection import Handle, Settings, connect_reader
-from sayiir_sqlite.errors import DriverError, is_busy, translate
+from sayiir_sqlite.errors import DriverError, is_busy, raise_meaning
 from sayiir_sqlite.liveness import SessionLocks
 from sayiir_sqlite.migrate import open_writer
 from sayiir_sqlite.number import Numbers
@@ -135,10 +135,8 @@ class Database:
                 raise BackendError(f"SQLite file {self.path}: {error.strerror}") from error
             except DriverError as error:
                 self._watch.close()
-                meaning = translate(error, self.path)
-                if meaning is None:
-                    raise
-                raise meaning from error
+                raise_meaning(error, self.path)
+                raise
 
     def look_no_more(self) -> None:
         """Close what looks; another look opens it again."""
@@ -159,10 +157,8 @@ class Database:
             handle.execute("BEGIN")
             yield handle
         except DriverError as error:
-            meaning = translate(error, self.path)
-            if meaning is None:
-                raise
-            raise meaning from error
+            raise_meaning(error, self.path)
+            raise
         finally:
             self._check_in(handle)
 
@@ -176,10 +172,8 @@ class Database:
         try:
             handle = connect_reader(self.settings)
         except DriverError as error:
-            meaning = translate(error, self.path)
-            if meaning is None:
-                raise
-            raise meaning from error
+            raise_meaning(error, self.path)
+            raise
         self._opened.append(handle)
         return handle
 
@@ -250,7 +244,7 @@ class Writing:
             database.retry(handle, "BEGIN IMMEDIATE")
         except BaseException as error:
             self._lock.release()
-            self._raise(error)
+            raise_meaning(error, self._database.path)
             raise
         return handle
 
@@ -269,7 +263,7 @@ class Writing:
         finally:
             self._lock.release()
         if error is not None:
-            self._raise(error)
+            raise_meaning(error, self._database.path)
         elif ready:
             self._database.file.tell()
 
@@ -278,18 +272,13 @@ class Writing:
             self._database.retry(self._handle, "COMMIT")
         except BaseException as error:
             self._roll_back()
-            self._raise(error)
+            raise_meaning(error, self._database.path)
             raise
 
     def _roll_back(self) -> None:
         if not _ended(self._handle):
             # The next write starts with a new connection; closing this one ends its transaction.
             self._database.drop_writer()
-
-    def _raise(self, error: BaseException) -> None:
-        meaning = translate(error, self._database.path)
-        if meaning is not None:
-            raise meaning from error
 
 
 def _ended(handle: Handle) -> bool:

@@ -90,6 +90,21 @@ def translate(error: BaseException, path: str) -> BackendError | None:
     return BackendError(text, transient=meaning.transient)
 
 
+def raise_meaning(error: BaseException, path: str) -> None:
+    """Raise what a driver's error means, with it as the cause; return if it means nothing.
+
+    The error that is raised must not be a local of a frame that its own traceback keeps: the frames
+    of the driver's error, and so the connections in them, would stay until the garbage collector comes.
+    """
+    meaning = translate(error, path)
+    if meaning is None:
+        return
+    try:
+        raise meaning from error
+    finally:
+        del meaning
+
+
 def _primary_name(error: sqlite3.Error) -> str:
     """Return ``SQLITE_IOERR`` for ``SQLITE_IOERR_WRITE``, empty if the module itself raised."""
     name = getattr(error, "sqlite_errorname", "")

@@ -9,7 +9,7 @@ from typing import Final
 
 from sayiir_core.errors import BackendError
 from sayiir_sqlite.connection import Handle, Settings, connect_writer, stop_waiting
-from sayiir_sqlite.errors import DriverError, translate
+from sayiir_sqlite.errors import DriverError, raise_meaning
 from sayiir_sqlite.statement import migrations
 
 APPLICATION_ID: Final = 1_398_897_001
@@ -38,10 +38,9 @@ def open_writer(settings: Settings, retry: Retry) -> Handle:
     except BaseException as error:
         if handle is not None:
             handle.connection.close()
-        meaning = translate(error, settings.path) if isinstance(error, DriverError) else None
-        if meaning is None:
-            raise
-        raise meaning from error
+        if isinstance(error, DriverError):
+            raise_meaning(error, settings.path)
+        raise
     return handle
 
 
