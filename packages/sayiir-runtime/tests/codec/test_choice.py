@@ -167,3 +167,31 @@ def test_a_wrapper_is_no_codec_and_a_codec_no_wrapper() -> None:
         codec.choosing("zstd")
     with pytest.raises(PluginError, match="codec 'json' cannot stand around"):
         codec.choosing("json+json")
+
+
+class Marked(JsonCodec):
+    """A codec with a setting of its own, as strangers may write one."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+
+    @property
+    def name(self) -> str:
+        """Return its name, whatever the mark."""
+        return "marked"
+
+    def decode(self, payload: bytes, start: int, flags: int) -> Any:
+        """Tell who reads."""
+        return [self.mark, super().decode(payload, start, flags)]
+
+
+def test_of_two_codec_objects_of_one_name_each_reads_what_it_writes() -> None:
+    """Whoever passed the first one somewhere else in the process does not matter."""
+    everyone = PayloadCodec([JsonCodec()])
+    first, second = (everyone.choosing(Marked(mark)) for mark in ("first", "second"))
+
+    for codec, mark in ((first, "first"), (second, "second")):
+        payload = codec.encode(1)
+        assert [mark, 1] == codec.decode(payload)
+        assert [mark, 1] == codec.open(payload).decode()
+        assert [mark, 1] == codec.unsealed.open(payload).decode()

@@ -155,14 +155,15 @@ def test_a_set_is_written_in_one_order_whatever_the_hashes() -> None:
     assert CODEC.encode({"b", "a"})[1].endswith(b"\xa1a\xa1b")
 
 
-def test_many_equal_hashes_are_refused_instead_of_compared() -> None:
-    """A set of integers made to collide would take minutes."""
+@pytest.mark.parametrize("spread", [1, 4000])
+def test_many_equal_hashes_are_refused_instead_of_compared(spread: int) -> None:
+    """A set of integers made to collide would take minutes, whatever stands beside them."""
     prime = 2**61 - 1
-    items = [(prime * number) for number in range(2000)]
+    items = [(prime * number) for number in range(4000)] + [*range(1, spread)]
     packed = b"".join(extension(2, it.to_bytes(it.bit_length() // 8 + 1, "little")) for it in items)
 
     with pytest.raises(CorruptPayloadError):
-        decode(extension(9, b"\xdd" + (2000).to_bytes(4, "big") + packed))
+        decode(extension(9, b"\xdd" + len(items).to_bytes(4, "big") + packed))
 
 
 def test_the_end_of_a_body_is_told_by_the_words_of_the_library() -> None:
@@ -182,3 +183,14 @@ def test_json_and_messagepack_stand_side_by_side() -> None:
 
     assert (1, 2) == both.decode(packed)
     assert [1, 2] == both.choosing("msgpack").decode(both.encode((1, 2)))
+
+
+@pytest.mark.parametrize("micro", [1, -1, 999_999, -999_999])
+def test_offsets_of_less_than_a_second_are_kept(micro: int) -> None:
+    """Python itself reads them as none."""
+    zone = dt.timezone(dt.timedelta(microseconds=micro))
+    values = [dt.datetime(2026, 1, 2, tzinfo=zone), dt.time(3, tzinfo=zone)]
+
+    read = decode(CODEC.encode(values)[1])
+
+    assert [zone.utcoffset(None)] * 2 == [each.utcoffset() for each in read]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard, cast
 
@@ -54,6 +55,13 @@ class Catalogue:
         known = self._parts.setdefault(part.name, part)
         if known is not part:
             raise PluginError(f"two codecs are called {part.name!r}: {known!r} and {part!r}")
+
+    def with_part(self, part: Part) -> Catalogue:
+        """Return a catalogue in which a part stands for whatever has its name here."""
+        made: Catalogue = copy(self)
+        made._parts = {**self._parts, part.name: part}
+        made._readers = {}
+        return made
 
     def names(self) -> list[str]:
         """Return the names of what was given or discovered, in order."""

@@ -13,9 +13,11 @@ import struct
 import uuid
 import zoneinfo
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sayiir_core.errors import EncodeError
+
+_Clock = TypeVar("_Clock", dt.datetime, dt.time)
 
 TUPLE: Final = 1
 INTEGER: Final = 2
@@ -35,6 +37,10 @@ CONTAINERS: Final = frozenset({TUPLE, SET, FROZENSET, PAIRS})
 
 MAX_INTEGER_BITS: Final = 3_321_928
 """The most that surely have no more than a million digits, as in JSON payloads."""
+
+_SPLIT_SECOND: Final = re.compile(r".+([+-])00:00:00\.(\d{6})", re.ASCII)
+_MAX_ZONE: Final = 64
+"""The longest key of a zone that is looked up: each of its parts costs frames of the interpreter."""
 
 _THREE: Final = struct.Struct("<qqq")
 _TWO: Final = struct.Struct("<dd")
@@ -113,7 +119,18 @@ def _split(data: bytes) -> tuple[str, str | None, int]:
     return match[1], match[2], 1 if match[3] else 0
 
 
+def _with_offset(value: _Clock, text: str) -> _Clock:
+    # Python takes an offset of less than a second for none.
+    match = _SPLIT_SECOND.fullmatch(text)
+    if match is None:
+        return value
+    offset = dt.timedelta(microseconds=int(match[1] + match[2]))
+    return value.replace(tzinfo=dt.timezone(offset))
+
+
 def _zone(key: str) -> dt.tzinfo | None:
+    if len(key) > _MAX_ZONE:
+        return None
     try:
         return zoneinfo.ZoneInfo(key)
     except (LookupError, OSError):
@@ -122,7 +139,7 @@ def _zone(key: str) -> dt.tzinfo | None:
 
 def _unpack_datetime(data: bytes) -> dt.datetime:
     text, key, fold = _split(data)
-    value = dt.datetime.fromisoformat(text)
+    value = _with_offset(dt.datetime.fromisoformat(text), text)
     if key is None:
         return value.replace(fold=fold)
     if value.tzinfo is None:
@@ -133,7 +150,7 @@ def _unpack_datetime(data: bytes) -> dt.datetime:
 
 def _unpack_time(data: bytes) -> dt.time:
     text, key, fold = _split(data)
-    value = dt.time.fromisoformat(text)
+    value = _with_offset(dt.time.fromisoformat(text), text)
     if key is None:
         return value.replace(fold=fold)
     zone = _zone(key)

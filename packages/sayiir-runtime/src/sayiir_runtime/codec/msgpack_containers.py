@@ -8,6 +8,7 @@ the end the slots are filled, the innermost first.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -85,9 +86,11 @@ def _container(code: int, items: Any) -> Any:
 
 
 def _checked(keys: list[Any]) -> list[Any]:
-    """Refuse many keys with few hashes: each would be compared with all before it."""
-    if len(keys) > _MANY and len(set(map(hash, keys))) < len(keys) // 2:
-        raise ValueError("keys that were made to collide")
+    """Refuse many keys of one hash: each would be compared with all before it."""
+    if len(keys) > _MANY:
+        alike = Counter(map(hash, keys)).values()
+        if sum(count * count for count in alike) > _MANY * len(keys):
+            raise ValueError("keys that were made to collide")
     return keys
 
 

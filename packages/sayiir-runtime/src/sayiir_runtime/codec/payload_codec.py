@@ -63,7 +63,8 @@ class PayloadCodec:
         """
         self.forms: Final = Forms()
         self._around = tuple(around)
-        self._catalogue = catalogue = Catalogue((*codecs, *self._around), discovery)
+        self._catalogue = Catalogue((*codecs, *self._around), discovery)
+        catalogue = self._catalogue
         names = [name for name in catalogue.names() if not is_wrapper(catalogue.get(name))]
         if default is None and not names:
             raise PluginError("no codec to write payloads with; pass JsonCodec() at least")
@@ -80,6 +81,7 @@ class PayloadCodec:
             name = _SMALL
             self._large = None if catalogue.get(_LARGE) is None else catalogue.codec(_LARGE)
         self.default = choice
+        self._given = writer
         self._bare = bare
         self._unsealed: PayloadCodec | None = None
         self._writer = writer or catalogue.codec(name)
@@ -121,16 +123,21 @@ class PayloadCodec:
         if self._bare or not self._around:
             return self
         if self._unsealed is None:
-            self._unsealed = self._derived(self.default, None, bare=True)
+            self._unsealed = self._derived(self.default, self._given, bare=True)
         return self._unsealed
 
     def _derived(self, name: str, writer: Codec | None, *, bare: bool = False) -> PayloadCodec:
-        if writer is not None and self._catalogue.get(name) is None:
-            self._catalogue.add(writer)
         # It shares the catalogue, the forms, and what was chosen already.
         made: PayloadCodec = copy(self)
         if bare:
             made._chosen = {}
+        if writer is not None:
+            known = self._catalogue.get(name)
+            if known is None:
+                self._catalogue.add(writer)
+            elif known is not writer:
+                # Another codec object of this name came before: who writes by this reads by it.
+                made._catalogue, made._chosen = self._catalogue.with_part(writer), {}
         made._choose(name, writer, bare=bare or self._bare)
         return made
 
