@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import subprocess
+import sys
 import threading
+import tracemalloc
 from collections import Counter, namedtuple
+from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import ormsgpack
 import pytest
 from hypothesis import given, settings
 
 from native.tests.values import HEADER, rich_values, same
-from sayiir_core.errors import EncodeError
+from sayiir_core.errors import CorruptPayloadError, EncodeError
 from sayiir_runtime.codec.rkyv import RkyvReader
 from sayiir_runtime.codec.value import MAX_DEPTH, model
 
@@ -193,3 +199,94 @@ def _plain(view: Any) -> Any:
     if isinstance(view, memoryview):
         return bytes(view)
     return view.decode() if hasattr(view, "decode") and not isinstance(view, bytes) else view
+
+
+CRASHES = """
+from sayiir_core.errors import CorruptPayloadError, EncodeError
+from sayiir_rkyv import RkyvCodec
+inner = cycle = []
+for _ in range(250):
+    inner.append([])
+    inner = inner[0]
+inner.append((cycle,))
+try:
+    RkyvCodec().encode(cycle)
+except EncodeError as error:
+    assert "contains itself" in str(error), error
+"""
+
+
+def test_a_cycle_through_a_tuple_is_refused_before_the_stack_ends(codec: RkyvCodec) -> None:
+    """Hundreds of lists between two calls of the hook take C stack that Python does not count."""
+    done = subprocess.run([sys.executable, "-c", CRASHES], check=False, capture_output=True)
+
+    assert (0, b"") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("wrap", [lambda v: (v,), lambda v: {1: v}, lambda v: frozenset({v})])
+def test_tuples_inside_each_other_do_not_copy_their_content_each(
+    codec: RkyvCodec, wrap: Callable[[Any], Any]
+) -> None:
+    """The innermost bytes are there a few times, not once per level."""
+    value: Any = bytes(1 << 20)
+    for _ in range(MAX_DEPTH):
+        value = wrap(value)
+    data = payload(codec, value)
+
+    tracemalloc.start()
+    try:
+        read = codec.decode(data, START, 0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert 24 << 20 > peak
+    assert data == payload(codec, read)
+
+
+def test_what_is_nested_deeply_keeps_every_kind_of_container(codec: RkyvCodec) -> None:
+    """It takes another way than the rest, with slots in lists, dicts, sets and keys."""
+    value: Any = {"a": [1, (2,)], "when": dt.date(2026, 1, 2)}
+    for _ in range(20):
+        value = ({"a": [value, 1]}, {(1, frozenset({(2,)})): {"b": value if _ < 2 else ()}}, {3})
+
+    assert same(value, codec.decode(payload(codec, value), START, 0))
+
+
+def test_damage_below_many_containers_is_told_as_damage(codec: RkyvCodec) -> None:
+    """Also on the way that deep values take."""
+    from sayiir_rkyv.packing import pack
+
+    value: Any = Decimal("1.5")
+    for _ in range(30):
+        value = (value,)
+    body = codec._library.encode(pack(value).replace(b"1.5", b"1x5"))
+
+    with pytest.raises(CorruptPayloadError, match="damaged value of extension type 7"):
+        codec.decode(HEADER + body, START, 0)
+
+
+@pytest.mark.parametrize("text", ["2026-01-02T03:04:05+00:00[", "03:04:05["])
+def test_a_zone_of_thousands_of_parts_is_unknown(codec: RkyvCodec, text: str) -> None:
+    """Looking for it would end the interpreter's stack of calls."""
+    data = text.encode() + b"a/" * 3000 + b"a]"
+    packed = ormsgpack.packb(ormsgpack.Ext(5 if text[2] == ":" else 3, data))
+    stored = HEADER + codec._library.encode(packed)
+
+    for read in (codec.decode, READER.decode):
+        if text[2] == ":":
+            with pytest.raises(CorruptPayloadError):
+                read(stored, START, 0)
+        else:
+            assert dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC) == read(stored, START, 0)
+
+
+@pytest.mark.parametrize("micro", [1, -1, 999_999, -999_999])
+def test_offsets_of_less_than_a_second_are_kept(codec: RkyvCodec, micro: int) -> None:
+    """Python itself reads them as none."""
+    zone = dt.timezone(dt.timedelta(microseconds=micro))
+    values = [dt.datetime(2026, 1, 2, tzinfo=zone), dt.time(3, tzinfo=zone)]
+    data = payload(codec, values)
+
+    assert same(values, codec.decode(data, START, 0))
+    assert same(values, READER.decode(data, START, 0))

@@ -232,3 +232,41 @@ def test_the_content_of_a_scalar_is_judged_when_it_is_read(codec: RkyvCodec) -> 
         view["sum"]
     with pytest.raises(CorruptPayloadError, match="damaged value of extension type 7"):
         codec.decode(payload, START, 0)
+
+
+def test_threads_that_share_a_view_find_every_key_of_a_large_dict(codec: RkyvCodec) -> None:
+    """One reads all keys after some searches; the others go on searching meanwhile."""
+    from sayiir_rkyv.document import LargeShape
+
+    payload = HEADER + codec.encode({f"key {n}": n for n in range(200)})[1]
+    view = codec.view(payload, START, 0)
+    found: list[int] = []
+
+    class Interrupted(LargeShape):
+        """Looks for another key at the moment at which the keys have been read."""
+
+        __slots__ = ()
+
+        def update(self, keys: Any) -> None:
+            """Stand for another thread."""
+            found.append(self["key 150"])
+            super().update(keys)
+
+    shape = view._document.shape(view._shape)
+    view._index = Interrupted(shape._payload, shape._at)
+
+    assert [*range(10)] == [view[f"key {n}"] for n in range(10)]
+    assert [150] == found
+    assert "nothing" not in view
+
+
+def test_an_equal_key_of_another_type_leads_to_the_same_part(codec: RkyvCodec) -> None:
+    """Python takes 1, 1.0 and True for one key, so all that a part offers works by each."""
+    for key in (1, 1.0, True, Decimal(1)):
+        view = codec.view(HEADER + codec.encode({key: [{"a": 1}, {"a": 2}]})[1], START, 0)
+
+        for asked in (1, 1.0, True, Decimal(1)):
+            assert [{"a": 1}, {"a": 2}] == view[asked].decode()
+            assert [1, 2] == view[asked].pluck("a")
+            with pytest.raises(LookupError, match="item 0"):
+                view[asked].pluck("b")

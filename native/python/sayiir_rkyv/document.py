@@ -93,20 +93,22 @@ class Document:
 class LargeShape(dict[str, int]):
     """Find a few keys of a shape with many by its sorted index, then read them all."""
 
-    __slots__ = ("_at", "_payload", "_searches")
+    __slots__ = ("_at", "_is_full", "_payload", "_searches")
 
     def __init__(self, payload: bytes, at: int) -> None:
         self._payload = payload
         self._at = at
         self._searches = 0
+        self._is_full = False
 
     def __missing__(self, key: object) -> int:
-        if not isinstance(key, str) or self._searches > _QUICK_SEARCHES:
+        # Not by the number of searches: another thread may be reading the keys just now.
+        if not isinstance(key, str) or self._is_full:
             raise KeyError(key)
         self._searches += 1
-        if self._searches > _QUICK_SEARCHES:
+        if self._searches == _QUICK_SEARCHES + 1:
             self.update(read_keys(self._payload, self._at))
-            return self[key]
+            self._is_full = True
         return self._search(key)
 
     def _search(self, key: str) -> int:

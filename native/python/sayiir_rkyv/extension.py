@@ -12,10 +12,12 @@ import struct
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sayiir_core.errors import CorruptPayloadError, UnsupportedVersionError
+
+_Clock = TypeVar("_Clock", dt.datetime, dt.time)
 
 TUPLE: Final = 1
 BIG_INTEGER: Final = 2
@@ -33,6 +35,10 @@ SURROGATES: Final = 13
 
 MAX_BITS: Final = 3_321_928
 """The largest integer that is stored: it surely has no more than a million digits."""
+
+_SPLIT_SECOND: Final = re.compile(r".+([+-])00:00:00\.(\d{6})", re.ASCII)
+_MAX_ZONE: Final = 64
+"""The longest key of a zone that is looked up: each of its parts costs frames of the interpreter."""
 
 _SPAN: Final = struct.Struct("<3q")
 _COMPLEX: Final = struct.Struct("<2d")
@@ -101,7 +107,7 @@ def _is_key(key: str | None) -> bool:
 
 def _unpack_datetime(data: bytes) -> dt.datetime:
     text, key, fold = _split(data)
-    value = dt.datetime.fromisoformat(text)
+    value = _with_offset(dt.datetime.fromisoformat(text), text)
     if key is None:
         return value.replace(fold=fold)
     if value.tzinfo is None:
@@ -112,7 +118,7 @@ def _unpack_datetime(data: bytes) -> dt.datetime:
 
 def _unpack_time(data: bytes) -> dt.time:
     text, key, fold = _split(data)
-    value = dt.time.fromisoformat(text)
+    value = _with_offset(dt.time.fromisoformat(text), text)
     if key is None:
         return value.replace(fold=fold)
     zone = _zone(key)
@@ -129,7 +135,18 @@ def _split(data: bytes) -> tuple[str, str | None, int]:
     return match[1], match[2], 1 if match[3] else 0
 
 
+def _with_offset(value: _Clock, text: str) -> _Clock:
+    # Python takes an offset of less than a second for none.
+    match = _SPLIT_SECOND.fullmatch(text)
+    if match is None:
+        return value
+    offset = dt.timedelta(microseconds=int(match[1] + match[2]))
+    return value.replace(tzinfo=dt.timezone(offset))
+
+
 def _zone(key: str) -> ZoneInfo | None:
+    if len(key) > _MAX_ZONE:
+        return None
     try:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, OSError):

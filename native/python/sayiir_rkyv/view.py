@@ -46,6 +46,9 @@ class _Owner(Protocol):
     @property
     def path(self) -> tuple[Any, ...]: ...
 
+    @property
+    def is_walkable(self) -> bool: ...
+
 
 class _View:  # noqa: PLW1641 - unhashable, like what it stands for
     """What views of dicts and lists have in common: a document, a place, and the way there."""
@@ -63,6 +66,16 @@ class _View:  # noqa: PLW1641 - unhashable, like what it stands for
         """Return the keys and places that lead here from the whole value."""
         return () if self._owner is None else (*self._owner.path, self._key)
 
+    @property
+    def is_walkable(self) -> bool:
+        """Tell whether the library, too, comes by the path to each member of this."""
+        return self._owner is None or self._owner.is_walkable
+
+    def pack_path(self) -> bytes | None:
+        """Return the packed path, nothing if the library could not follow it."""
+        owner = self._owner
+        return pack_path(self.path) if owner is None or owner.is_walkable else None
+
     def __len__(self) -> int:
         return self._size
 
@@ -79,7 +92,7 @@ class _View:  # noqa: PLW1641 - unhashable, like what it stands for
         """Return plain data: what decoding the whole payload has at this place."""
         document = self._document
         if self._owner is None or self._size * SLOT * _NATIVE_SHARE > len(document.payload):
-            path = pack_path(self.path)
+            path = self.pack_path()
             if path is not None:
                 return unpack(document.library.dump(document.payload, document.start, path))
         return self.decode_members()
@@ -116,6 +129,11 @@ class MapView(_View, Mapping[Any, Any]):
             self._stride = 2 * SLOT
             self._shape = -1
             self._index = _pairs(document, self._at - SLOT, self._size)
+
+    @property
+    def is_walkable(self) -> bool:
+        """Tell False for pairs: only Python knows that 1, 1.0 and True are one key."""
+        return self._shape >= 0 and super().is_walkable
 
     def __getitem__(self, key: Any) -> Any:
         return read(self._document, self._at + self._stride * self._index[key], self, key)
@@ -182,9 +200,9 @@ class SequenceView(_View, Sequence[Any]):
         Raises ``LookupError`` naming a member that has nothing there.
         """
         document = self._document
-        outer, inner = pack_path(self.path), pack_path(steps)
+        outer, inner = self.pack_path(), pack_path(steps)
         if outer is None or inner is None:
-            return [plain(reduce(getitem, steps, item)) for item in self]
+            return [plain(_reached(item, steps, place)) for place, item in enumerate(self)]
         plucked = document.library.pluck(document.payload, document.start, outer, inner)
         values: list[Any] = unpack(plucked)
         return values
@@ -248,6 +266,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, memoryview):
         return bytes(cast("memoryview[int]", value))
     return value.decode() if isinstance(value, _View) else value
+
+
+def _reached(item: Any, steps: tuple[str | int, ...], place: int) -> Any:
+    try:
+        return reduce(getitem, steps, item)
+    except (LookupError, TypeError) as error:
+        raise LookupError(f"item {place}: {error}") from None
 
 
 def _pairs(document: Document, at: int, size: int) -> dict[Any, int]:
