@@ -8,7 +8,7 @@ extra fields would refuse its own dump.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NewType
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -158,11 +158,19 @@ def _is_unreadable(error: ValidationError) -> bool:
     return first["type"] == "json_invalid" and not first["loc"]
 
 
+def _message(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "union_tag_invalid":
+        # Its text quotes the tag that was found.
+        context = problem["ctx"]
+        return f"the tag by {context['discriminator']} is none of {context['expected_tags']}"
+    return str(problem["msg"])
+
+
 def _problem(error: ValidationError) -> str:
     """Return all that does not fit in one line, without the values, which may be secret."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors(include_url=False, include_input=False)
     listed = [
-        f"{'.'.join(map(str, each['loc']))}: {each['msg']}" if each["loc"] else each["msg"]
+        f"{'.'.join(map(str, each['loc']))}: {_message(each)}" if each["loc"] else _message(each)
         for each in found[:_MAX_PROBLEMS]
     ]
     if len(found) > _MAX_PROBLEMS:
