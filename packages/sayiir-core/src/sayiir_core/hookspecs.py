@@ -14,6 +14,7 @@ import pluggy
 
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.codec import Codec, Wrapper
+from sayiir_core.ports.telemetry import Instruments
 
 PROJECT_NAME: Final = "sayiir"
 """The name of the hook markers, and of the entry-point group."""
@@ -41,5 +42,15 @@ def sayiir_codecs() -> list[Codec | Wrapper]:
 
     A name is stored with every payload and must never change its meaning. A name that
     another plugin has too is an error naming both.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def sayiir_instruments() -> Instruments:
+    """Return what shall observe a backend that is just being opened by its URL.
+
+    Called for each such backend, so that a plugin may look whether the application wants to be
+    observed, and return ``Instruments()`` if it does not. Of several tracers the first is used.
     """
     raise NotImplementedError

@@ -46,12 +46,17 @@ class RunIdentity(Protocol):
         ...
 
 
-class Cancellation(Protocol):
-    """A flag that a driver sets when nobody waits for the body any more."""
+class Delivery(Protocol):
+    """What a driver knows of the call of a body."""
 
     @property
     def is_set(self) -> bool:
-        """Say whether the flag is set."""
+        """Say whether nobody waits for the body any more."""
+        ...
+
+    @property
+    def trace_parent(self) -> str | None:
+        """Return the trace context that is stored with the run, None if there is none."""
         ...
 
 
@@ -90,7 +95,7 @@ class TaskContext:
     when it is asked for.
     """
 
-    __slots__ = ("_cancel", "_node", "_run", "_turns", "_workflow", "attempt", "metadata")
+    __slots__ = ("_delivery", "_node", "_run", "_turns", "_workflow", "attempt", "metadata")
 
     def __init__(
         self,
@@ -100,13 +105,13 @@ class TaskContext:
         lease: RunIdentity,
         turns: Index = (),
         attempt: int = 1,
-        cancel: Cancellation | None = None,
+        delivery: Delivery | None = None,
     ) -> None:
         self._workflow = program
         self._node = node
         self._run = lease
         self._turns = turns
-        self._cancel = cancel
+        self._delivery = delivery
         self.attempt = attempt
         self.metadata = metadata
 
@@ -119,6 +124,11 @@ class TaskContext:
     def instance_id(self) -> str:
         """Return the user's id of the instance."""
         return self._run.instance_id
+
+    @property
+    def run_id(self) -> str:
+        """Return the id of this start of the instance."""
+        return self._run.run_id
 
     @property
     def task_id(self) -> str:
@@ -143,7 +153,12 @@ class TaskContext:
     @property
     def cancelled(self) -> bool:
         """Say whether the result is no longer wanted, so that a long body can stop early."""
-        return self._cancel is not None and self._cancel.is_set
+        return self._delivery is not None and self._delivery.is_set
+
+    @property
+    def trace_parent(self) -> str | None:
+        """Return the W3C trace context that the run was submitted with, None if with none."""
+        return None if self._delivery is None else self._delivery.trace_parent
 
     @property
     def idempotency_key(self) -> str:
@@ -161,7 +176,7 @@ class TaskContext:
 
 
 ContextFacts = tuple[
-    RunningWorkflow, TaskMetadata, TaskNode, RunIdentity, Index, int, Cancellation | None
+    RunningWorkflow, TaskMetadata, TaskNode, RunIdentity, Index, int, Delivery | None
 ]
 """What a ``TaskContext`` is made of, in the order of its parameters.
 

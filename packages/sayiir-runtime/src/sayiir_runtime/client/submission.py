@@ -22,6 +22,7 @@ from sayiir_runtime.observe import Observer
 from sayiir_runtime.runner.lease import keeper_of
 from sayiir_runtime.runner.program import program_of
 from sayiir_runtime.status import WorkflowStatus
+from sayiir_runtime.telemetry.observed import instrument_of
 
 CHUNK: Final = 1000
 """How many runs one call of a store creates."""
@@ -44,7 +45,7 @@ class Submission:
     ) -> None:
         self._backend = backend
         self._observer = Observer(backend, codec)
-        self._program = program_of(built_workflow(workflow), codec)
+        self._program = program_of(built_workflow(workflow), codec, instrument_of(backend))
         self._labels = checked_labels(labels, f"a run of workflow {workflow.workflow_id!r}")
         self._policy = policy
         self._outage: BackendError | None = None

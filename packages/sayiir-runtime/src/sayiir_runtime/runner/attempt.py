@@ -85,6 +85,11 @@ class Attempt:
         """Return a number that no other attempt at the same cursor has."""
         return self.claim.cursor.seq
 
+    @property
+    def trace_parent(self) -> str | None:
+        """Return the trace context of its run."""
+        return self.claim.trace_parent
+
     def _facts(self) -> ContextFacts:
         """Return what the context of the body is made of.
 

@@ -82,6 +82,11 @@ class Chain:
         last = self.checkpoint.effects[-1] if self.answer is COMMITTED else None
         return last if isinstance(last, Finish) else None
 
+    @property
+    def trace_parent(self) -> str | None:
+        """Return the trace context of the run."""
+        return self.claim.trace_parent
+
     def outcome(self) -> Succeeded:
         """Return what happened at the cursor, if ``checkpoint`` was made of it."""
         return Succeeded(self.carry.payload, None, None, self.began_at, self.ended_at)

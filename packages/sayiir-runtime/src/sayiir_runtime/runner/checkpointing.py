@@ -39,6 +39,7 @@ from sayiir_runtime.runner.ownership import Ownerships, run_key
 from sayiir_runtime.runner.program import Program, program_of
 from sayiir_runtime.runner.waiting import REAL, Waiting
 from sayiir_runtime.status import WorkflowStatus
+from sayiir_runtime.telemetry.observed import instrument_of
 
 logger = logging.getLogger("sayiir.runner")
 
@@ -63,6 +64,7 @@ class CheckpointingRunner:
     ) -> None:
         self.backend = backend
         self._codec = resolve_codec(codec)
+        self._instrument = instrument_of(backend)
         self._keeper = keeper or keeper_of(backend)
         self._make_bodies = make_bodies or (lambda: BodyRunner(loop=loop))
         self._active: set[BodyRunner] = set()
@@ -85,7 +87,7 @@ class CheckpointingRunner:
         """
         checked = check_instance_id(instance_id)
         policy = ConflictPolicy(conflict_policy) if conflict_policy else ConflictPolicy.FAIL
-        program = program_of(workflow, self._codec)
+        program = program_of(workflow, self._codec, self._instrument)
         key = RunKey(checked, new_run_id())
         payload = program.encode_input(input, key)
         self._keeper.save_definition(program.definition)
@@ -131,7 +133,7 @@ class CheckpointingRunner:
         it expires. Raises ``InstanceBusyError`` if another live process runs it,
         ``InstanceNotFoundError``, ``WorkflowError`` for another definition.
         """
-        program = program_of(workflow, self._codec)
+        program = program_of(workflow, self._codec, self._instrument)
         head = self.backend.instances.load(check_instance_id(instance_id))
         self._check_definition(program, head)
         limit = None if wait is None else parse_duration(wait)
@@ -149,7 +151,7 @@ class CheckpointingRunner:
 
         Raises ``InstanceStateError`` if it has not failed, otherwise as ``resume`` does.
         """
-        program = program_of(workflow, self._codec)
+        program = program_of(workflow, self._codec, self._instrument)
         checked = check_instance_id(instance_id)
         head = self.backend.instances.load(checked)
         self._check_definition(program, head)

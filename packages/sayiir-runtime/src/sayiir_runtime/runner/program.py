@@ -17,6 +17,7 @@ from sayiir_core.workflow.node import END, ROOT, SignalNode, TaskNode
 from sayiir_runtime.codec import PayloadCodec, TaskValues
 from sayiir_runtime.codec.task_values import Encode
 from sayiir_runtime.runner.place import RunIdentity, place_of
+from sayiir_runtime.telemetry.instrument import Instrument
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,7 +44,13 @@ class TaskBody:
 class Program:
     """A workflow with its bodies, each made at its first use."""
 
-    def __init__(self, workflow: Workflow[Any, Any], codec: PayloadCodec) -> None:
+    def __init__(
+        self,
+        workflow: Workflow[Any, Any],
+        codec: PayloadCodec,
+        instrument: Instrument | None = None,
+    ) -> None:
+        self.instrument: Final = instrument
         self.given_codec: Final = codec
         self.codec: Final = codec if workflow.codec is None else codec.choosing(workflow.codec)
         self._codecs = {
@@ -127,6 +134,8 @@ class Program:
         values = TaskValues.from_function(function, codec, unwrap=(LoopResult,), inputs=self.codec)
         timeout = node.policy.timeout
         is_async = _is_async(function)
+        if self.instrument is not None:
+            function = self.instrument.around(node, function, is_async=is_async)
         return TaskBody(
             node=node,
             function=function,
@@ -165,9 +174,15 @@ def _is_async(function: Callable[..., Any]) -> bool:
 _programs: weakref.WeakKeyDictionary[Workflow[Any, Any], Program] = weakref.WeakKeyDictionary()
 
 
-def program_of(workflow: Workflow[Any, Any], codec: PayloadCodec) -> Program:
+def program_of(
+    workflow: Workflow[Any, Any], codec: PayloadCodec, instrument: Instrument | None = None
+) -> Program:
     """Return the program of a workflow, made once: inspecting functions is slow."""
     program = _programs.get(workflow)
-    if program is None or program.given_codec is not codec:
-        program = _programs[workflow] = Program(workflow, codec)
+    if (
+        program is None
+        or program.given_codec is not codec
+        or program.instrument is not instrument
+    ):
+        program = _programs[workflow] = Program(workflow, codec, instrument)
     return program

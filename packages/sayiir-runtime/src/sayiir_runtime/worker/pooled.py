@@ -14,6 +14,7 @@ from sayiir_core.ports.backend import Backend
 from sayiir_runtime.gate import built_workflow, checked_backend
 from sayiir_runtime.payloads import CodecChoice, resolve_codec
 from sayiir_runtime.runner.lease import CLAIM_TTL, HEARTBEAT_INTERVAL
+from sayiir_runtime.telemetry.observed import instrument_of
 from sayiir_runtime.worker.clerk import SIGNAL_RETENTION
 from sayiir_runtime.worker.desk import RESERVE_SECONDS, Desk
 from sayiir_runtime.worker.handle import WorkerHandle
@@ -80,7 +81,7 @@ class PooledWorker:
         if not isinstance(workflows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"start takes a list of workflows, not {type(workflows).__name__}")
         served = [built_workflow(workflow) for workflow in workflows]
-        serving = Serving(served, self._codec, self._tags)
+        serving = Serving(served, self._codec, self._tags, instrument=instrument_of(self._backend))
         if not serving.programs:
             raise ValueError("a worker needs at least one workflow, as built by Flow(...).build()")
         desk = Desk(

@@ -12,6 +12,7 @@ from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_core.workflow.group import tags_in
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.runner.program import Program, program_of
+from sayiir_runtime.telemetry.instrument import Instrument
 
 
 class Serving:
@@ -26,11 +27,12 @@ class Serving:
         workflows: Iterable[Workflow[Any, Any]],
         codec: PayloadCodec,
         tags: Iterable[str] = (),
+        instrument: Instrument | None = None,
     ) -> None:
         self.tags: Final = frozenset(tags)
         self.programs: Final[dict[DefinitionIdentity, Program]] = {}
         for workflow in workflows:
-            self._add(workflow, program_of(workflow, codec))
+            self._add(workflow, program_of(workflow, codec, instrument))
         self.lanes: Final = frozenset(
             Lane(identity, group)
             for identity, program in self.programs.items()
