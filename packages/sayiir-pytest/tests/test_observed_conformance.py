@@ -8,7 +8,7 @@ from typing import Any
 
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.clock import Clock
-from sayiir_core.ports.telemetry import Event, TaskCall
+from sayiir_core.ports.telemetry import Event, RunPlace, TaskCall
 from sayiir_pytest.conformance import (
     BackendConformance,
     CheckpointConformance,
@@ -39,9 +39,13 @@ class Broken:
         """Fail."""
         raise RuntimeError("the collector is away (by the test)")
 
-    def current(self) -> str | None:
+    def submit(self, runs: Sequence[RunPlace]) -> tuple[Any, str | None]:
         """Fail."""
-        raise RuntimeError("no trace (by the test)")
+        raise RuntimeError(f"no trace of {runs} (by the test)")
+
+    def rest(self, run: RunPlace) -> None:
+        """Fail."""
+        raise RuntimeError(f"no rest of {run} (by the test)")
 
     def enter(self, call: TaskCall) -> Any:
         """Fail."""

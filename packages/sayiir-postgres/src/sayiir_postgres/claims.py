@@ -10,6 +10,7 @@ import psycopg
 
 from sayiir_core.errors import SessionEndedError
 from sayiir_core.ids import RunId, SessionId, unpack_index
+from sayiir_core.ports.claims import Backlog
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.control import claim_order, release
 from sayiir_core.snapshot.effect import Lease
@@ -157,6 +158,17 @@ class PostgresClaims:
         """Return when the first cursor of these lanes that nobody holds is due."""
         rows = self._database.call("next_due", lanes=self._lanes.numbers(lanes))
         return cast("datetime | None", rows[0][0])
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        """Return what waits now in each of these lanes, read from the queue's index alone."""
+        numbers = {number: lane for lane in set(lanes) for number in self._lanes.numbers([lane])}
+        found = {lane: Backlog(lane, 0, None) for lane in lanes}
+        if numbers:
+            now = self._database.clock.parameter()
+            rows = self._database.call("backlog", lanes=[*numbers], at_most=at_most, now=now)
+            for number, ready, oldest in rows:
+                found[numbers[number]] = Backlog(numbers[number], ready, oldest)
+        return list(found.values())
 
     def release_claim(self, session: SessionId, claim_no: int) -> None:
         """Give back whatever this call claimed; a call that is still under way is waited for."""

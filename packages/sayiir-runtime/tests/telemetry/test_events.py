@@ -17,6 +17,7 @@ from sayiir_core.ports.telemetry import (
     NodeWoken,
     RunCreated,
     RunEnded,
+    RunPlace,
     RunRequested,
     SignalSent,
     StepRecorded,
@@ -52,12 +53,15 @@ class Tracing:
     """A tracer that notes what is open, and gives every caller the trace ``here``."""
 
     def __init__(self) -> None:
+        self.submits: list[list[str]] = []
+        self.rests: list[str] = []
         self.calls: list[TaskCall] = []
         self.ends: list[tuple[str, str | None]] = []
 
-    def current(self) -> str | None:
+    def submit(self, runs: Sequence[RunPlace]) -> tuple[str, str | None]:
         """Return a trace."""
-        return "here"
+        self.submits.append([run.instance_id for run in runs])
+        return "submit", "here"
 
     def enter(self, call: TaskCall) -> str:
         """Note a call."""
@@ -66,7 +70,14 @@ class Tracing:
 
     def leave(self, token: str, error: BaseException | None) -> None:
         """Note its end."""
+        if token == "submit":
+            assert error is None
+            return
         self.ends.append((token, None if error is None else str(error)))
+
+    def rest(self, run: RunPlace) -> None:
+        """Note where a run was left."""
+        self.rests.append(run.instance_id)
 
 
 class Scene:
@@ -133,7 +144,7 @@ def run_with_runner(scene: Scene) -> None:
     client = WorkflowClient(scene.store)
     runner.run(scene.flow, "one", 1)
     client.send_signal("one", "go", 5)
-    while runner.resume(scene.flow, "one").is_waiting():
+    while not runner.resume(scene.flow, "one").is_completed():
         pass
 
 

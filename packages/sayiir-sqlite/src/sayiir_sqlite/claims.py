@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from sayiir_core.ids import InstanceId, RunId, SessionId, pack_index
+from sayiir_core.ports.claims import Backlog
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.effect import Lease
@@ -22,6 +23,7 @@ from sayiir_sqlite.statement import statement
 
 _NEXT_PRIORITY: Final = statement("claim_next_priority")
 _CANDIDATES: Final = statement("claim_candidates")
+_BACKLOG: Final = statement("backlog")
 _CURSOR: Final = statement("cursor_of_run")
 _CURSOR_TO_CLAIM: Final = statement("cursor_to_claim")
 _OF_CLAIM: Final = statement("cursors_of_claim")
@@ -83,6 +85,23 @@ class SQLiteClaims:
         with self._database.reading() as handle:
             first_due = self._first_due(handle, lanes)
         return None if first_due is None else to_instant(first_due)
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        """Return what waits now in each of these lanes, read from the queue's index alone."""
+        now = self._clock.micros()
+        found = {lane: Backlog(lane, 0, None) for lane in lanes}
+        with self._database.reading() as handle:
+            for queue in self._queues(handle, lanes):
+                ready, oldest = 0, None
+                for priority, first_due in _priorities(handle, queue):
+                    if first_due <= now:
+                        oldest = min(oldest or first_due, first_due)
+                        key = (queue.definition, queue.lane.group, priority, now, at_most - ready)
+                        (row,) = handle.all(_BACKLOG, key)
+                        ready += row[0]
+                since = None if oldest is None else to_instant(oldest)
+                found[queue.lane] = Backlog(queue.lane, ready, since)
+        return list(found.values())
 
     def release_claim(self, session: SessionId, claim_no: int) -> None:
         """Give back whatever this call claimed and the session still holds; repeatable."""

@@ -16,6 +16,7 @@ from sayiir_core.keyvalue.hint import HintTarget
 from sayiir_core.keyvalue.queue import due_hints, hints_by_due
 from sayiir_core.keyvalue.record import Records
 from sayiir_core.keyvalue.session import require_live, serving
+from sayiir_core.ports.claims import Backlog
 from sayiir_core.ports.clock import Clock
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.avoidance import Avoidance
@@ -75,6 +76,21 @@ class KeyValueClaims:
             if document.queued.get(target.cursor) == place:
                 return due
         return None
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        """Return what waits now in each of these lanes."""
+        now = self._clock.now()
+        return [self._backlog(lane, now, at_most) for lane in set(lanes)]
+
+    def _backlog(self, lane: Lane, now: datetime, at_most: int) -> Backlog:
+        ready, oldest = 0, None
+        for due, place, target, _ in hints_by_due(self._documents.store, [lane]):
+            if due > now or ready >= at_most:
+                break
+            if self._documents.read(target.instance_id).queued.get(target.cursor) == place:
+                ready += 1
+                oldest = oldest or due
+        return Backlog(lane, ready, oldest)
 
     def fill_inputs(self, claims: Sequence[Claim]) -> None:
         """Give claims the small payloads that their inputs name."""

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sayiir_core.ids import SessionId
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.effect import Lease
 from sayiir_core.snapshot.head import Lane
+
+
+class Backlog(NamedTuple):
+    """What waits in a lane: how many cursors could be claimed, and since when the oldest is due."""
+
+    lane: Lane
+    ready: int
+    oldest: datetime | None
 
 
 class ClaimStore(Protocol):
@@ -37,6 +45,15 @@ class ClaimStore(Protocol):
 
         The answer may lie in the past. Without a change of the store no claim finds anything
         before it.
+        """
+        ...
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        """Return what waits now in each of these lanes, one entry per lane, in any order.
+
+        ``ready`` counts what ``claim`` could give to some session, no further than ``at_most``:
+        what the answer costs does not depend on how much else there is. ``oldest`` is None where
+        nothing is due. It may be a moment old, and must not keep anybody from claiming.
         """
         ...
 

@@ -11,7 +11,7 @@ field is added. What a sink does not know it skips.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -123,6 +123,15 @@ class NodeParked:
     node: NodePlace
     until: datetime | None
     signal: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CursorReleased:
+    """A cursor was given back before its body had run, and may be claimed at once."""
+
+    at: datetime
+    run: RunPlace
+    session: SessionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +251,45 @@ class StoreFailed:
     transient: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BacklogSampled:
+    """A worker looked at a lane that it serves.
+
+    ``ready`` cursors could be claimed, of which no more than ``at_most`` were counted; the
+    oldest has been due for ``waited``, None if there is none.
+    """
+
+    at: datetime
+    workflow_id: WorkflowId
+    group: str
+    ready: int
+    at_most: int
+    waited: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSampled:
+    """A worker looked at itself.
+
+    ``running`` of ``concurrency`` bodies run. ``is_told`` says whether its store hints at new
+    work, which it otherwise finds by looking now and then.
+    """
+
+    at: datetime
+    worker_id: str
+    concurrency: int
+    running: int
+    is_told: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventsDropped:
+    """So many events before this one did not reach this sink, because too many waited."""
+
+    at: datetime
+    count: int
+
+
 Event = (
     RunCreated
     | RunEnded
@@ -249,6 +297,7 @@ Event = (
     | NodeClaimed
     | NodeWoken
     | NodeParked
+    | CursorReleased
     | TaskStarted
     | StepRecorded
     | BatchCommitted
@@ -260,6 +309,9 @@ Event = (
     | LeaseLost
     | SessionReaped
     | StoreFailed
+    | BacklogSampled
+    | WorkerSampled
+    | EventsDropped
 )
 """The closed union of events."""
 
@@ -282,7 +334,7 @@ class TelemetrySink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TaskCall:
-    """A body that is about to be called; ``trace_parent`` is what ``current`` gave its run."""
+    """A body that is about to be called; ``trace_parent`` is what ``submit`` gave its run."""
 
     node: NodePlace
     attempt: int
@@ -295,25 +347,35 @@ class Tracer(Protocol):
     It must be quick and never wait. What it raises is counted and logged, and harms no task.
     """
 
-    def current(self) -> str | None:
-        """Return the trace context of the caller as one text, None outside of any trace.
+    def submit(self, runs: Sequence[RunPlace]) -> tuple[Any, str | None]:
+        """Open a span around the creation of runs; return what ``leave`` needs, and the trace.
 
-        It is stored with a run: a W3C ``traceparent``, and whatever else ``enter`` understands.
+        The trace is one text, stored with each run: a W3C ``traceparent`` and whatever else
+        ``enter`` understands; None if there is none to join.
         """
         ...
 
     def enter(self, call: TaskCall) -> Any:
-        """Open the span of a body, as a child of the run's trace; return what ``leave`` needs."""
+        """Open the span of a body, in the run's trace; return what ``leave`` needs."""
         ...
 
     def leave(self, token: Any, error: BaseException | None) -> None:
-        """Close it, with what the body raised."""
+        """Close a span that ``submit`` or ``enter`` opened, with what was raised in it."""
+        ...
+
+    def rest(self, run: RunPlace) -> None:
+        """Note that a cursor of a run was parked, ended or given away by this process."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
-    """What a plugin adds: sinks of events, and at most one tracer."""
+    """What a plugin adds: sinks of events, at most one tracer, and an answer to a scrape.
+
+    ``exposition`` takes the ``Accept`` header of a request for metrics, and returns the content
+    type and the body of the answer.
+    """
 
     sinks: tuple[TelemetrySink, ...] = ()
     tracer: Tracer | None = None
+    exposition: Callable[[str], tuple[str, bytes]] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sayiir_core.snapshot.effect import AwaitSignal
 from sayiir_core.snapshot.reference import INPUT, JoinRef, Ref, RoutedRef, SignalRef, StepRef
 from sayiir_pytest.conformance.claim_avoidance import AvoidanceCases
+from sayiir_pytest.conformance.claim_backlog import BacklogCases
 from sayiir_pytest.conformance.claim_due import NextDueCases
 from sayiir_pytest.conformance.claim_order import OrderCases
 from sayiir_pytest.conformance.claim_release import ReleaseCases
@@ -68,5 +69,7 @@ class InputCases(Conformance):
             assert ref == hand.claim.cursor.input
 
 
-class ClaimConformance(OrderCases, AvoidanceCases, NextDueCases, InputCases, ReleaseCases):
+class ClaimConformance(
+    OrderCases, AvoidanceCases, BacklogCases, NextDueCases, InputCases, ReleaseCases
+):
     """Test a ``ClaimStore``."""

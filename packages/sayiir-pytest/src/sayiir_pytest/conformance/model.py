@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sayiir_core.ids import Index, InstanceId, RunId, RunKey, SessionId
+from sayiir_core.ports.claims import Backlog
 from sayiir_core.ports.clock import Clock
 from sayiir_core.ports.instances import Created, Exists, NewInstance
 from sayiir_core.snapshot import control
@@ -146,6 +147,19 @@ class Model:
             if cursor.available_at is not None
         ]
         return min(due, default=None)
+
+    def backlog(self, lanes: Collection[Lane], at_most: int) -> set[Backlog]:
+        """Return what waits in each of these lanes, whomever it avoids."""
+        found: set[Backlog] = set()
+        for lane in lanes:
+            due = [
+                cursor.available_at
+                for head in self.heads.values()
+                for cursor in control.due_for_pool(head, [lane], self.clock.now())
+                if cursor.available_at is not None
+            ]
+            found.add(Backlog(lane, min(len(due), at_most), min(due, default=None)))
+        return found
 
     def due_for_owner(self, session: SessionId, run: RunKey) -> list[Cursor]:
         """Return what an owner may claim now of this run, the longest due first."""

@@ -116,6 +116,10 @@ class Twin:
         """Ask when the first cursor of some lanes is due."""
         lanes = [self.lane(group) for group in groups]
         assert self.model.next_due(lanes) == self.backend.claims.next_due(lanes)
+        for at_most in (1, 100):
+            found = self.backend.claims.backlog(lanes, at_most=at_most)
+            assert self.model.backlog(lanes, at_most) == set(found)
+            assert len(set(lanes)) == len(found)
 
     def claim_owned(self, session: SessionId, run: RunKey, limit: int) -> int:
         """Claim for an owner and return the number of the call."""

@@ -11,6 +11,7 @@ from typing import Protocol
 from sayiir_core.errors import BackendError, InstanceNotFoundError
 from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.claims import Backlog
 from sayiir_core.ports.instances import Created, Exists, NewInstance
 from sayiir_core.ports.ownership import Busy, Owned
 from sayiir_core.ports.sessions import NewSession, SessionView
@@ -112,6 +113,9 @@ class WatchedClaims:
 
     def next_due(self, lanes: Collection[Lane]) -> datetime | None:
         return self._inner.next_due(lanes)
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        return self._inner.backlog(lanes, at_most=at_most)
 
     def release_claim(self, session: SessionId, claim_no: int) -> None:
         self._inner.release_claim(session, claim_no)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sayiir_core.ids import SessionId
+from sayiir_core.ports.claims import Backlog
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.avoidance import Avoidance
 from sayiir_core.snapshot.effect import Lease
@@ -41,6 +42,13 @@ class MemoryClaims:
         """Return when the first cursor of these lanes that nobody holds is due."""
         with self._store.lock:
             return self._store.queue.next_due(lanes)
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        """Return what waits now in each of these lanes."""
+        store = self._store
+        with store.lock:
+            now = store.clock.now()
+            return [store.queue.backlog(lane, now, at_most) for lane in set(lanes)]
 
     def release_claim(self, session: SessionId, claim_no: int) -> None:
         """Give back what one claim call took and the session still holds."""

@@ -14,10 +14,11 @@ import heapq
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from typing import Final
 
 from sayiir_core.ids import SessionId
+from sayiir_core.ports.claims import Backlog
 from sayiir_core.snapshot.avoidance import Avoidance
 from sayiir_core.snapshot.control import claim_order
 from sayiir_core.snapshot.head import Lane
@@ -73,6 +74,17 @@ def _living(heap: list[Entry]) -> list[Entry]:
     living = [entry for entry in heap if entry[2].entry == entry[1]]
     heapq.heapify(living)
     return living
+
+
+def _due(heap: list[Entry], now: datetime) -> Iterator[Entry]:
+    """Yield what is due and no waste; below an entry of a heap nothing is due before it."""
+    places = [0]
+    while places:
+        place = places.pop()
+        if place < len(heap) and heap[place][0] <= now:
+            if heap[place][2].entry == heap[place][1]:
+                yield heap[place]
+            places += (2 * place + 1, 2 * place + 2)
 
 
 class ClaimQueue:
@@ -148,6 +160,15 @@ class ClaimQueue:
         """Return when the first ticket of these lanes is due, None if there is none."""
         found = [self._lanes[name] for name in set(lanes) if name in self._lanes]
         return min((first[0] for lane in found for _, first in lane.firsts()), default=None)
+
+    def backlog(self, name: Lane, now: datetime, at_most: int) -> Backlog:
+        """Return how many tickets of a lane are due, and since when the oldest is."""
+        lane = self._lanes.get(name)
+        if lane is None:
+            return Backlog(name, 0, None)
+        due = [first[0] for _, first in lane.firsts() if first[0] <= now]
+        ready = islice((1 for heap in lane.lines.values() for _ in _due(heap, now)), at_most)
+        return Backlog(name, sum(ready), min(due, default=None))
 
     def _enter(self, lane: _Lane, ticket: Ticket, due: datetime, avoided: SessionId | None) -> None:
         ticket.entry, ticket.avoided = next(self._numbers), avoided

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from sayiir_runtime.telemetry.outlet import Outlet
 
 logger = logging.getLogger("sayiir.telemetry")
 
-_NOT_TRACED: Final = object()
+NOT_TRACED: Final = object()
 
 
 class Instrument:
@@ -34,15 +34,24 @@ class Instrument:
         self._tracer = tracer
         self._clock = clock
 
-    def current(self) -> str | None:
-        """Return the trace context of the caller, None if there is none."""
+    def submit(self, runs: Sequence[RunPlace]) -> tuple[Any, str | None]:
+        """Open a span around the creation of runs; return what ``leave`` needs, and the trace."""
         if self._tracer is None:
-            return None
+            return NOT_TRACED, None
         try:
-            return self._tracer.current()
+            return self._tracer.submit(runs)
         except Exception as error:  # noqa: BLE001 - the boundary around a tracer
             self._complain(error)
-            return None
+            return NOT_TRACED, None
+
+    def rest(self, run: RunPlace) -> None:
+        """Note that a cursor of a run goes on later, elsewhere or never."""
+        if self._tracer is None:
+            return
+        try:
+            self._tracer.rest(run)
+        except Exception as error:  # noqa: BLE001 - the boundary around a tracer
+            self._complain(error)
 
     def around(
         self, node: TaskNode, function: Callable[..., Any], *, is_async: bool
@@ -57,9 +66,9 @@ class Instrument:
             try:
                 result = function(*value)
             except BaseException as error:
-                self._leave(token, error)
+                self.leave(token, error)
                 raise
-            self._leave(token, None)
+            self.leave(token, None)
             return result
 
         return observed
@@ -71,9 +80,9 @@ class Instrument:
             try:
                 result = await function(*value)
             except BaseException as error:
-                self._leave(token, error)
+                self.leave(token, error)
                 raise
-            self._leave(token, None)
+            self.leave(token, None)
             return result
 
         return observed
@@ -81,19 +90,20 @@ class Instrument:
     def _enter(self, node: TaskNode) -> Any:
         context = get_task_context()
         if context is None:
-            return _NOT_TRACED
+            return NOT_TRACED
         place = _place(context, node)
         self._outlet.emit(TaskStarted(self._clock(), place, context.attempt))
         if self._tracer is None:
-            return _NOT_TRACED
+            return NOT_TRACED
         try:
             return self._tracer.enter(TaskCall(place, context.attempt, context.trace_parent))
         except Exception as error:  # noqa: BLE001 - the boundary around a tracer
             self._complain(error)
-            return _NOT_TRACED
+            return NOT_TRACED
 
-    def _leave(self, token: Any, error: BaseException | None) -> None:
-        if token is _NOT_TRACED or self._tracer is None:
+    def leave(self, token: Any, error: BaseException | None) -> None:
+        """Close what ``submit`` opened, or the span of a body."""
+        if token is NOT_TRACED or self._tracer is None:
             return
         try:
             self._tracer.leave(token, error)

@@ -6,7 +6,7 @@ observes is not wrapped, so telemetry that is not there costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from sayiir_core.ports.backend import Backend, Capabilities
@@ -28,14 +28,25 @@ from sayiir_runtime.telemetry.ports import (
 from sayiir_runtime.telemetry.teller import Teller
 
 
+Exposition = Callable[[str], tuple[str, bytes]]
+"""What answers a scrape: from an ``Accept`` header to a content type and a body."""
+
+
 class ObservedBackend:
     """A backend in front of ``plain``, whose events go to ``outlet``."""
 
-    def __init__(self, plain: Backend, outlet: Outlet, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self,
+        plain: Backend,
+        outlet: Outlet,
+        tracer: Tracer | None = None,
+        exposition: Exposition | None = None,
+    ) -> None:
         self.plain = plain
         self.outlet = outlet
+        self.exposition = exposition
         self.instrument = Instrument(outlet, tracer, plain.now)
-        teller = Teller(plain, outlet)
+        teller = Teller(plain, outlet, self.instrument.rest)
         self.instances = ObservedInstances(plain.instances, teller, self.instrument)
         self.definitions = ObservedDefinitions(plain.definitions, teller)
         self.checkpoints = ObservedCheckpoints(plain.checkpoints, teller)
@@ -93,10 +104,12 @@ def with_instruments(backend: Backend, found: Iterable[Instruments]) -> Backend:
     """Return the backend, observed by what plugins have added, or as it is if none has."""
     instruments = tuple(found)
     sinks = tuple(sink for each in instruments for sink in each.sinks)
-    tracers = [each.tracer for each in instruments if each.tracer is not None]
-    if not sinks and not tracers:
+    tracer = next((each.tracer for each in instruments if each.tracer is not None), None)
+    pages = (each.exposition for each in instruments if each.exposition is not None)
+    exposition = next(pages, None)
+    if not sinks and tracer is None and exposition is None:
         return backend
-    return observed(backend, *sinks, tracer=tracers[0] if tracers else None)
+    return ObservedBackend(backend, Outlet(sinks), tracer, exposition)
 
 
 def instrument_of(backend: Backend) -> Instrument | None:

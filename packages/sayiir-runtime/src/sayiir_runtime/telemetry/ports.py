@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.checkpoints import CheckpointStore
-from sayiir_core.ports.claims import ClaimStore
+from sayiir_core.ports.claims import Backlog, ClaimStore
 from sayiir_core.ports.control import ControlStore
 from sayiir_core.ports.definitions import DefinitionStore
 from sayiir_core.ports.instances import (
@@ -45,20 +45,26 @@ from sayiir_runtime.telemetry.teller import Teller
 class ObservedInstances:
     """Tell which runs are created, and give them the trace of their caller."""
 
-    def __init__(self, port: InstanceStore, teller: Teller, instrument: Instrument | None) -> None:
+    def __init__(self, port: InstanceStore, teller: Teller, instrument: Instrument) -> None:
         self._port = port
         self._teller = teller
         self._instrument = instrument
 
     def create(self, batch: Sequence[NewInstance]) -> list[Created | Exists]:
         """Create runs; those without a trace get that of the caller."""
-        parent = None if self._instrument is None else self._instrument.current()
+        runs = [RunPlace(n.identity.workflow_id, n.instance_id, n.run_id) for n in batch]
+        token, parent = self._instrument.submit(runs)
         if parent is not None:
             batch = [
                 new if new.trace_parent is not None else replace(new, trace_parent=parent)
                 for new in batch
             ]
-        answers, _ = self._teller.timed("instances.create", lambda: self._port.create(batch))
+        try:
+            answers, _ = self._teller.timed("instances.create", lambda: self._port.create(batch))
+        except BaseException as error:
+            self._instrument.leave(token, error)
+            raise
+        self._instrument.leave(token, None)
         self._teller.tell(lambda: self._tell(batch, answers))
         return answers
 
@@ -151,13 +157,19 @@ class ObservedClaims:
         """Return when something is due."""
         return self._port.next_due(lanes)
 
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        """Return what waits."""
+        return self._port.backlog(lanes, at_most=at_most)
+
     def release_claim(self, session: SessionId, claim_no: int) -> None:
         """Give back what a call claimed."""
         self._port.release_claim(session, claim_no)
 
     def release(self, leases: Sequence[Lease]) -> None:
         """Give back cursors."""
-        self._port.release(leases)
+        self._teller.timed("claims.release", lambda: self._port.release(leases))
+        teller = self._teller
+        teller.tell(lambda: teller.scribe.released(leases, teller.now()))
 
 
 class ObservedOwnership:

@@ -15,26 +15,31 @@ from sayiir_core.ids import Index
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.telemetry import (
     BatchCommitted,
+    CursorReleased,
     Event,
     NodeClaimed,
     NodeParked,
     NodeWoken,
     RunEnded,
+    RunPlace,
     StepRecorded,
     Wake,
     WriteRefused,
 )
 from sayiir_core.snapshot.answer import Answer, Claim, Committed, Lost, Refused
 from sayiir_core.snapshot.effect import (
+    Arrive,
     AwaitSignal,
     Checkpoint,
     Effect,
     Fail,
     Finish,
+    Lease,
     Move,
     Record,
     Retry,
     Sleep,
+    Spawn,
 )
 from sayiir_core.snapshot.head import CursorState, InstanceState
 from sayiir_core.snapshot.step import StepRecord
@@ -42,6 +47,10 @@ from sayiir_core.workflow.node import END
 from sayiir_runtime.telemetry.run_book import RunBook
 
 Emit = Callable[[Event], None]
+Rest = Callable[[RunPlace], None]
+
+GOES_ON: Final = (Move, Spawn, Arrive)
+"""The last effects after which more of the run may follow at once, in this process."""
 
 _NO_TIME: Final = timedelta(0)
 _WAKES: Final = {
@@ -54,10 +63,11 @@ _WAKES: Final = {
 class Scribe:
     """Write down what happened to the runs of one backend."""
 
-    def __init__(self, backend: Backend, emit: Emit) -> None:
+    def __init__(self, backend: Backend, emit: Emit, rest: Rest) -> None:
         self.book: Final = RunBook(backend)
         self._backend = backend
         self._emit = emit
+        self._rest = rest
 
     def claimed(self, claims: Iterable[Claim], now: datetime) -> None:
         """Tell what a session has taken."""
@@ -81,6 +91,13 @@ class Scribe:
             wake = _WAKES.get(cursor.state)
             if wake is not None:
                 self._emit(NodeWoken(now, node, wake))
+
+    def released(self, leases: Iterable[Lease], now: datetime) -> None:
+        """Tell what a session has given back."""
+        for lease in leases:
+            run = self.book.place(lease.instance_id, lease.run_id)
+            self._emit(CursorReleased(now, run, lease.session))
+            self._rest(run)
 
     def committed(
         self,
@@ -107,10 +124,14 @@ class Scribe:
                 case Committed():
                     self._stored(checkpoint, now)
                     self.claimed(answer.claims, now)
+            if not isinstance(answer, Committed) or answer.held or not checkpoint.keep:
+                self._rests(checkpoint)
         self._emit(BatchCommitted(now, len(batch), duration, replayed, lost, refused))
 
     def _stored(self, checkpoint: Checkpoint, now: datetime) -> None:
         effects = checkpoint.effects
+        if not isinstance(effects[-1], GOES_ON):
+            self._rests(checkpoint)
         retry = effects[-1].at if isinstance(effects[-1], Retry) else None
         ordinal = END
         turns: Index = ()
@@ -135,6 +156,10 @@ class Scribe:
                         self._ended(checkpoint, InstanceState.FAILED, error.type, now)
                 case _:
                     pass
+
+    def _rests(self, checkpoint: Checkpoint) -> None:
+        lease = checkpoint.lease
+        self._rest(self.book.place(lease.instance_id, lease.run_id))
 
     def _recorded(
         self, checkpoint: Checkpoint, step: StepRecord, retry: datetime | None, now: datetime

@@ -12,7 +12,7 @@ from sayiir_core.errors import BackendError
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.telemetry import StoreFailed
 from sayiir_runtime.telemetry.outlet import Outlet
-from sayiir_runtime.telemetry.scribe import Scribe
+from sayiir_runtime.telemetry.scribe import Rest, Scribe
 
 logger = logging.getLogger("sayiir.telemetry")
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 class Teller:
     """What the ports of one observed backend share."""
 
-    def __init__(self, backend: Backend, outlet: Outlet) -> None:
+    def __init__(self, backend: Backend, outlet: Outlet, rest: Rest) -> None:
         self.emit = outlet.emit
-        self.scribe = Scribe(backend, outlet.emit)
+        self.scribe = Scribe(backend, outlet.emit, rest)
         self._backend = backend
 
     def now(self) -> datetime:
