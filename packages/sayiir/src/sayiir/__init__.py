@@ -75,6 +75,8 @@ from sayiir_runtime.status import WorkflowStatus
 
 if TYPE_CHECKING:
     # Not in __all__: a star import must not need an optional part.
+    from sayiir_otel import init_tracing as init_tracing
+    from sayiir_otel import shutdown_tracing as shutdown_tracing
     from sayiir_postgres import PostgresBackend as PostgresBackend
     from sayiir_runtime.plugins import open_backend
     from sayiir_runtime.worker import PooledWorker, Worker, WorkerHandle
@@ -85,6 +87,8 @@ __version__: Final = "0.1.0"
 _LAZY: Final = {
     "SQLiteBackend": ("sayiir_sqlite", None),
     "PostgresBackend": ("sayiir_postgres", "postgres"),
+    "init_tracing": ("sayiir_otel", "otel"),
+    "shutdown_tracing": ("sayiir_otel", "otel"),
     "open_backend": ("sayiir_runtime.plugins", None),
     "PooledWorker": ("sayiir_runtime.worker", None),
     "Worker": ("sayiir_runtime.worker", None),
