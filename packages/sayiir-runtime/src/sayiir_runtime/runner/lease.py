@@ -67,6 +67,7 @@ class SessionKeeper:
         self._on_lost = on_lost
         self._lock = threading.Lock()
         self._session: SessionId | None = None
+        self._renewed = time.monotonic()
         self._pid = os.getpid()
         self._epoch = backend.epoch
         self._stop = threading.Event()
@@ -89,6 +90,17 @@ class SessionKeeper:
     def current(self) -> SessionId | None:
         """Return the session if there is one, without registering any."""
         return self._session
+
+    @property
+    def silence(self) -> float | None:
+        """Return how many seconds ago the lease was renewed, None without a session.
+
+        Zero for a store that no other process can open, whose leases are not renewed.
+        """
+        backend = self._backend()
+        if self._session is None or backend is None:
+            return None
+        return time.monotonic() - self._renewed if backend.capabilities.shared else 0.0
 
     def threads(self) -> ThreadPool:
         """Return the private threads on which calls to this store are made for event loops.
@@ -159,6 +171,7 @@ class SessionKeeper:
             )
         )
         self._session = session
+        self._renewed = time.monotonic()
         self._epoch = backend.epoch
         if self._pid != os.getpid():
             self.drives = Drives()
@@ -185,7 +198,6 @@ class SessionKeeper:
         ).start()
 
     def _keep(self, session: SessionId, heartbeat: timedelta, stop: threading.Event) -> None:
-        renewed = time.monotonic()
         pause = heartbeat
         while not stop.wait(pause.total_seconds()):
             pause = heartbeat
@@ -195,12 +207,12 @@ class SessionKeeper:
             try:
                 alive = backend.sessions.renew(session)
                 if not alive:
-                    self._report_end(session, time.monotonic() - renewed)
+                    self._report_end(session, time.monotonic() - self._renewed)
                     self.lost(session)
                     if self._on_lost is not None:
                         self._on_lost(session)
                     return
-                renewed = time.monotonic()
+                self._renewed = time.monotonic()
                 self._tidy(backend, session)
                 pause = min([heartbeat, *_leases_of_others(backend, session)])
             except Exception as error:  # noqa: BLE001 - nothing may end the lease of what runs

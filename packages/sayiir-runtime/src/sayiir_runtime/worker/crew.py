@@ -76,6 +76,12 @@ class Crew:
         """Return how many bodies were given up and still run on their threads."""
         return len(self._given_up)
 
+    @property
+    def loop_lag(self) -> float:
+        """Return for how many seconds the event loop has not answered, 0 if it does."""
+        asked = self._asked
+        return 0.0 if asked is None else monotonic() - asked
+
     def wake(self) -> None:
         """Look for bodies to start; cheap if there are none."""
         if self._desk.waiting(is_async=False) and not self._is_calling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +20,8 @@ class WorkerReport:
 
     ``trouble`` says why the store cannot be reached, ``hints`` why no wake-ups arrive (None if
     they do, or if the store has none). ``counts`` are those of ``Counts`` since the start.
+    ``loop_lag`` is for how long the event loop has not turned, ``heartbeat_age`` how long ago the
+    ``lease`` was renewed, both in seconds; ``ended_threads`` are those that should not have.
     """
 
     worker_id: str
@@ -30,6 +33,11 @@ class WorkerReport:
     trouble: str | None
     hints: str | None
     counts: dict[str, int]
+    concurrency: int
+    lease: timedelta
+    heartbeat_age: float | None
+    loop_lag: float
+    ended_threads: list[str]
 
 
 class WorkerHandle:
@@ -42,6 +50,11 @@ class WorkerHandle:
     def worker_id(self) -> str:
         """Return the id that the worker was given."""
         return self._team.worker_id
+
+    @property
+    def health_address(self) -> tuple[str, int] | None:
+        """Return host and port on which the worker answers probes, None if it has none."""
+        return self._team.health_address
 
     @property
     def is_alive(self) -> bool:

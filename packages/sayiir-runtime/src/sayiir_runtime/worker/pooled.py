@@ -32,7 +32,9 @@ class PooledWorker:
     tags it has, and those without; with none it takes every task. ``poll_interval`` bounds how
     long it waits without looking; by default that adapts. A worker that dies is noticed after
     ``claim_ttl``, and renews its lease every ``heartbeat_interval``. ``shutdown_grace`` is how long
-    what runs may go on after ``shutdown``.
+    what runs may go on after ``shutdown``. With ``health_port`` (0 for any free one) it answers
+    ``/live``, ``/ready`` and ``/metrics`` there over HTTP, to this host alone unless
+    ``health_host`` says otherwise.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class PooledWorker:
         shutdown_grace: Duration = DEFAULT_GRACE,
         signal_retention: Duration = SIGNAL_RETENTION,
         codec: CodecChoice = None,
+        health_port: int | None = None,
+        health_host: str = "127.0.0.1",
     ) -> None:
         self.worker_id = check_name(worker_id, "worker id")
         self._backend = checked_backend(backend)
@@ -70,13 +74,15 @@ class PooledWorker:
         self._grace = parse_duration(shutdown_grace)
         self._retention = _span(signal_retention)
         self._codec = resolve_codec(codec)
+        self._health = None if health_port is None else (health_host, health_port)
 
     def start(self, workflows: Iterable[Workflow[Any, Any]]) -> WorkerHandle:
         """Start to work in the background, and return the handle that stops it.
 
         Raises ``DefinitionError`` for two workflows that share an identity and call different
-        functions, ``TypeError`` for what is no built workflow, ``RuntimeError`` if no thread can be
-        started, as when the interpreter shuts down. A store that cannot be reached is waited for.
+        functions, ``TypeError`` for what is no built workflow, ``OSError`` for a health port that
+        is taken, ``RuntimeError`` if no thread can be started, as when the interpreter shuts
+        down. A store that cannot be reached is waited for.
         """
         if not isinstance(workflows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"start takes a list of workflows, not {type(workflows).__name__}")
@@ -101,6 +107,7 @@ class PooledWorker:
             poll=self._poll,
             grace=self._grace,
             signal_retention=self._retention,
+            health=self._health,
         )
         team.start()
         return WorkerHandle(team)

@@ -19,11 +19,13 @@ from dataclasses import asdict
 from datetime import timedelta
 from random import Random
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_runtime.runner.lease import SessionKeeper
+from sayiir_runtime.telemetry.observed import ObservedBackend, exposition_of
+from sayiir_runtime.telemetry.sampler import Sampler
 from sayiir_runtime.worker.claimer import Claimer
 from sayiir_runtime.worker.clerk import Clerk
 from sayiir_runtime.worker.committer import Committer
@@ -33,7 +35,13 @@ from sayiir_runtime.worker.handle import WorkerReport
 from sayiir_runtime.worker.outage import Outage
 from sayiir_runtime.worker.script import perform
 
+if TYPE_CHECKING:
+    from sayiir_runtime.health import HealthServer
+
 logger = logging.getLogger("sayiir.worker")
+
+Place = tuple[str, int]
+"""Host and port."""
 
 _SETTLE_SECONDS: Final = 5.0
 _STEP_SECONDS: Final = 0.02
@@ -53,6 +61,7 @@ class Team:
         poll: timedelta | None,
         grace: float,
         signal_retention: timedelta,
+        health: Place | None = None,
     ) -> None:
         self.worker_id = worker_id
         self._backend = backend
@@ -89,6 +98,8 @@ class Team:
         self._clerk = Clerk(
             desk, self._crew, backend, signal_retention=signal_retention, after=self._look_again
         )
+        self._sampler = self._make_sampler()
+        self._server = None if health is None else self._make_server(health)
         self._threads = [self._thread(name, run) for name, run in self._runs()]
 
     def _make_claimer(self, random: Random, poll: timedelta | None) -> Claimer:
@@ -104,10 +115,30 @@ class Team:
             session_lost=self._lose_session,
         )
 
+    def _make_sampler(self) -> Sampler | None:
+        if not isinstance(self._backend, ObservedBackend):
+            return None
+        return Sampler(
+            self._backend,
+            self.worker_id,
+            self._desk.serving.lanes,
+            concurrency=self._desk.concurrency,
+            look=self._busy,
+        )
+
+    def _make_server(self, place: Place) -> HealthServer:
+        from sayiir_runtime.health import HealthServer, check
+
+        exposition = exposition_of(self._backend)
+        host, port = place
+        return HealthServer(lambda: check(self.report()), exposition, host=host, port=port)
+
     def _runs(self) -> Iterable[tuple[str, Callable[[], None]]]:
         yield "claim", self._serve
         yield "commit", self._committer.run
         yield "clerk", self._clerk.run
+        if self._sampler is not None:
+            yield "sample", self._sampler.run
 
     def _thread(self, name: str, run: Callable[[], None]) -> threading.Thread:
         return threading.Thread(target=run, name=f"sayiir-{self.worker_id}-{name}", daemon=True)
@@ -124,8 +155,16 @@ class Team:
         except RuntimeError:
             self._committer.stop()
             self._clerk.stop()
+            self._end_looks()
             raise
         _teams.add(self)
+        if self._server is not None:
+            self._server.start()
+
+    @property
+    def health_address(self) -> tuple[str, int] | None:
+        """Return host and port of the probes, None without them."""
+        return None if self._server is None else self._server.address
 
     @property
     def is_alive(self) -> bool:
@@ -159,7 +198,18 @@ class Team:
             trouble=self._outage.trouble,
             hints=None if subscription is None else subscription.trouble,
             counts=asdict(self._desk.counts),
+            concurrency=self._desk.concurrency,
+            lease=self._keeper.ttl,
+            heartbeat_age=self._keeper.silence,
+            loop_lag=self._crew.loop_lag,
+            ended_threads=[it.name for it in self._threads if not it.is_alive()],
         )
+
+    def _busy(self) -> tuple[int, bool]:
+        """Return how many bodies run, and whether hints tell of new work."""
+        subscription = self._claimer.subscription
+        is_told = subscription is not None and subscription.trouble is None
+        return len(self._desk.running()), is_told
 
     # What the threads tell each other.
 
@@ -215,10 +265,17 @@ class Team:
             self._clerk.stop()
             self._crew.close()
             self._keeper.close()
+            self._end_looks()
             for thread in self._threads[1:]:
                 # Whoever waits for the worker may close the store next.
                 thread.join(_SETTLE_SECONDS)
             _teams.discard(self)
+
+    def _end_looks(self) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+        if self._server is not None:
+            self._server.close()
 
     def _wait_for_bodies(self) -> None:
         while self._desk.running() and monotonic() < (self._until or 0.0):

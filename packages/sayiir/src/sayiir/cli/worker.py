@@ -22,6 +22,7 @@ from sayiir.cli.store import (
     open_store,
     without_secrets,
 )
+from sayiir.cli.telemetry import init_telemetry
 from sayiir_core.authoring import Workflow
 from sayiir_core.errors import SayiirError
 from sayiir_core.ports.backend import Backend
@@ -81,6 +82,10 @@ def add(commands: Any) -> None:
         default="INFO",
         help="of the loggers sayiir.* (%(default)s)",
     )
+    option("--health-port", type=int, help="answer /live, /ready and /metrics there over HTTP")
+    option(
+        "--health-host", default="127.0.0.1", help="who may ask: an address of this host (%(default)s)"
+    )
     option("--parent-pipe", type=int, help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
@@ -94,6 +99,11 @@ def run(options: argparse.Namespace) -> int:
     logging.getLogger("sayiir").setLevel(options.log_level)
     if options.processes < 1:
         raise CommandError(f"--processes must be at least 1, not {options.processes}")
+    if options.processes > 1 and options.health_port is not None:
+        raise CommandError(
+            "--health-port is for one process; start several workers, each with a port of its own, "
+            "instead of --processes"
+        )
     url = database_url(options)
     if options.processes > 1:
         command = [sys.executable, "-m", "sayiir", "worker", *_arguments_of(options)]
@@ -101,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
         return Supervisor(command, environment, options.processes, _name(options)).run()
     stops = Stops(options.parent_pipe)
     workflows = load_workflows(options.workflows)
+    # After the user's modules, which may have set up telemetry of their own.
+    init_telemetry()
     backend = open_store(url)
     try:
         handle = _start(options, workflows, backend)
@@ -123,9 +135,11 @@ def _start(
             claim_ttl=options.claim_ttl,
             shutdown_grace=options.grace,
             codec=codec_from_environment(os.environ),
+            health_port=options.health_port,
+            health_host=options.health_host,
         )
         return worker.start(workflows)
-    except (SayiirError, ValueError) as error:
+    except (SayiirError, ValueError, OSError) as error:
         raise CommandError(str(error)) from error
 
 
