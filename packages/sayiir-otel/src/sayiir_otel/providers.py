@@ -30,6 +30,9 @@ _EXTRAS: Final = {
     "otlp_proto_http": "sayiir-otel[sdk]",
     "prometheus": "sayiir-otel[prometheus]",
 }
+_OWN_SERVER: Final = ("OTEL_EXPORTER_PROMETHEUS_HOST", "OTEL_EXPORTER_PROMETHEUS_PORT")
+"""Variables that ask for a server of the exporter's own, where no worker has a health port."""
+
 _lock: Final = threading.Lock()
 _stopped: Final[weakref.WeakSet[TracerProvider | MeterProvider]] = weakref.WeakSet()
 
@@ -39,8 +42,9 @@ def init_tracing(service_name: str | None = None) -> None:
 
     ``OTEL_TRACES_EXPORTER`` and ``OTEL_METRICS_EXPORTER`` name exporters (``otlp`` if they are not
     set, ``none``, ``console``, for metrics also ``prometheus``), ``OTEL_EXPORTER_OTLP_ENDPOINT`` and
-    ``OTEL_EXPORTER_OTLP_PROTOCOL`` (``http/protobuf`` or ``grpc``) where to. ``service_name`` is
-    used where ``OTEL_SERVICE_NAME`` does not say. Call it before the backend is opened. Nothing
+    ``OTEL_EXPORTER_OTLP_PROTOCOL`` (``http/protobuf`` or ``grpc``) where to. With ``prometheus`` the
+    health port of a worker answers scrapes; where ``OTEL_EXPORTER_PROMETHEUS_PORT`` is set, a
+    server of its own does, too. ``service_name`` is used where ``OTEL_SERVICE_NAME`` does not say. Call it before the backend is opened. Nothing
     happens under ``OTEL_SDK_DISABLED=true``, nor to a provider that is set already. Raises
     ``ValueError`` for an exporter that nobody has installed, and names what to install.
     """
@@ -102,6 +106,9 @@ def _exporters(signal: str) -> Iterator[Any]:
     for name in dict.fromkeys(part.strip() for part in names.split(",")):
         if name in {"", "none"}:
             continue
+        if name == "prometheus" and signal == "METRICS" and not any(map(_variable, _OWN_SERVER)):
+            yield _scraped_reader()
+            continue
         wanted = _by_protocol(signal) if name == "otlp" else name
         found: list[EntryPoint] = list(entry_points(group=group, name=wanted))
         if not found:
@@ -110,6 +117,15 @@ def _exporters(signal: str) -> Iterator[Any]:
             yield found[0].load()
         except ModuleNotFoundError as error:
             raise ValueError(_missing(signal, name, wanted)) from error
+
+
+def _scraped_reader() -> Any:
+    """Return the reader whose metrics the health port of a worker shows, without another server."""
+    try:
+        from opentelemetry.exporter.prometheus import PrometheusMetricReader
+    except ModuleNotFoundError as error:
+        raise ValueError(_missing("METRICS", "prometheus", "prometheus")) from error
+    return PrometheusMetricReader
 
 
 def _by_protocol(signal: str) -> str:
