@@ -67,8 +67,8 @@ def _timed(name: str, budget: float, run: Callable[[], int]) -> Part:
 def _test() -> int:
     """Call the test command of the README in a process of its own, as a reader would."""
     command = [sys.executable, str(ROOT / "dev.py"), "test"]
-    required = ("SAYIIR_REQUIRE_NATIVE", "SAYIIR_REQUIRE_PGBOUNCER", "SAYIIR_REQUIRE_POSTGRES")
-    environment = os.environ | dict.fromkeys(required, "1")
+    needed = ("NATIVE", "PGBOUNCER", "POSTGRES", "PROMETHEUS")
+    environment = os.environ | {f"SAYIIR_REQUIRE_{name}": "1" for name in needed}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
@@ -89,7 +89,11 @@ def _in_ci() -> bool:
 
 def _missing_packages(python: str) -> list[str]:
     """Return what the tests need of the machine and do not find, as Debian names it."""
-    found = {"postgresql": _finds_postgres(python), "pgbouncer": _finds_pgbouncer()}
+    found = {
+        "postgresql": _finds_postgres(python),
+        "pgbouncer": _finds_pgbouncer(),
+        "prometheus": shutil.which("prometheus") is not None,
+    }
     return [package for package, is_here in found.items() if not is_here]
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from sayiir_core.errors import BackendError
 from sayiir_core.ports.results import ResultStore
+from sayiir_runtime.logs import worker_name
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.runner.event_loop import LOOP_BROKEN, serve
 from sayiir_runtime.runner.input import MISSING, InputReader
@@ -48,15 +49,16 @@ class Crew:
         on_end: Callable[[], None],
         on_limit: Callable[[float], None],
         *,
-        name: str,
+        worker_id: str,
     ) -> None:
         self._desk = desk
         self._results = results
         self._looks = Looks()
         self._on_end = on_end
         self._on_limit = on_limit
-        self._name = name
+        self._name = name = f"sayiir-{worker_id}"
         self._context = contextvars.Context()
+        self._context.run(worker_name.set, worker_id)
         self._changed = threading.Condition()
         self._threads = 0
         self._idle = 0

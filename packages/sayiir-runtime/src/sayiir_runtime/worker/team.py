@@ -92,7 +92,7 @@ class Team:
             backend.results,
             self._committer.wake,
             self._expect_end,
-            name=f"sayiir-{worker_id}",
+            worker_id=worker_id,
         )
         self._claimer = self._make_claimer(random, poll)
         self._clerk = Clerk(

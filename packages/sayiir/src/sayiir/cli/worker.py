@@ -27,6 +27,7 @@ from sayiir_core.authoring import Workflow
 from sayiir_core.errors import SayiirError
 from sayiir_core.ports.backend import Backend
 from sayiir_core.workflow.group import tags_in
+from sayiir_runtime.logs import CorrelationFilter, JsonFormatter
 from sayiir_runtime.payloads import codec_from_environment
 from sayiir_runtime.worker import PooledWorker, WorkerHandle
 from sayiir_runtime.worker.pooled import DEFAULT_CONCURRENCY
@@ -34,6 +35,7 @@ from sayiir_runtime.worker.processes import Supervisor
 
 logger = logging.getLogger("sayiir.worker")
 
+_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s [%(process)d]: %(message)s"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LOOK_SECONDS: Final = 0.1
 _SAY_SECONDS: Final = 5.0
@@ -86,17 +88,14 @@ def add(commands: Any) -> None:
     option(
         "--health-host", default="127.0.0.1", help="who may ask: an address of this host (%(default)s)"
     )
+    option("--log-format", choices=("text", "json"), default="text", help="of the log (%(default)s)")
     option("--parent-pipe", type=int, help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Work until stopped; return the exit code."""
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s [%(process)d]: %(message)s",
-    )
-    logging.getLogger("sayiir").setLevel(options.log_level)
+    _set_up_logging(options)
     if options.processes < 1:
         raise CommandError(f"--processes must be at least 1, not {options.processes}")
     if options.processes > 1 and options.health_port is not None:
@@ -120,6 +119,17 @@ def run(options: argparse.Namespace) -> int:
         return _serve(handle, stops)
     finally:
         backend.close()
+
+
+def _set_up_logging(options: argparse.Namespace) -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(CorrelationFilter())
+    if options.log_format == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter(_FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("sayiir").setLevel(options.log_level)
 
 
 def _start(
@@ -222,6 +232,7 @@ def _arguments_of(options: argparse.Namespace) -> list[str]:
         "--claim-ttl": options.claim_ttl,
         "--grace": options.grace,
         "--log-level": options.log_level,
+        "--log-format": options.log_format,
     }
     given = [f"{name}={value}" for name, value in pairs.items() if value]
     return [*options.workflows, *given]
