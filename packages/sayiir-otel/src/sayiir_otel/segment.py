@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
+from itertools import takewhile
 from typing import Final
 
 from opentelemetry import trace
@@ -136,10 +137,7 @@ class Segments:
 
     def _sweep(self, now: int) -> None:
         stale = now - IDLE_NANOSECONDS
-        while self._open:
-            segment = next(iter(self._open.values()))
-            if segment.seen > stale:
-                return
+        for segment in list(takewhile(lambda it: it.seen <= stale, self._open.values())):
             if segment.open:
                 segment.seen = now
                 self._open.move_to_end(segment.run.run_id)
