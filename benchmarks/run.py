@@ -36,6 +36,7 @@ WORKLOADS = {
     "W11": "w11",
     "W12": "w12",
     "W13": "w13",
+    "W14": "w14",
 }
 RESULTS = Path(__file__).resolve().parent / "results"
 

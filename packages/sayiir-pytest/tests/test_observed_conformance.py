@@ -8,7 +8,7 @@ from typing import Any
 
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.clock import Clock
-from sayiir_core.ports.telemetry import Event, RunPlace, TaskCall
+from sayiir_core.ports.telemetry import ALL_EVENTS, Event, RunPlace, TaskCall
 from sayiir_pytest.conformance import (
     BackendConformance,
     CheckpointConformance,
@@ -30,6 +30,8 @@ from sayiir_runtime.telemetry import observed
 
 class Broken:
     """A sink and a tracer that raise whatever they are asked."""
+
+    kinds = ALL_EVENTS
 
     def receive(self, events: Sequence[Event]) -> None:
         """Fail."""

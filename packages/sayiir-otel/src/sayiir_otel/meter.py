@@ -18,22 +18,27 @@ class Meter:
         chosen = metrics.get_meter_provider() if provider is None else provider
         meter = chosen.get_meter(attribute.SCOPE, attribute.VERSION)
         self._instruments = {metric: _make(meter, metric) for metric in METRICS}
+        # Names of users are bounded by their budget, and so is this.
+        self._attributes: dict[tuple[Metric, Labels], dict[str, str]] = {}
 
     def add(self, metric: Metric, number: int, labels: Labels = ()) -> None:
         """Add to a counter."""
-        self._instruments[metric].add(number, _attributes(metric, labels))
+        self._instruments[metric].add(number, self._of(metric, labels))
 
     def record(self, metric: Metric, value: float, labels: Labels = ()) -> None:
         """Record a value of a histogram."""
-        self._instruments[metric].record(value, _attributes(metric, labels))
+        self._instruments[metric].record(value, self._of(metric, labels))
 
     def set(self, metric: Metric, value: float, labels: Labels = ()) -> None:
         """Set a gauge."""
-        self._instruments[metric].set(value, _attributes(metric, labels))
+        self._instruments[metric].set(value, self._of(metric, labels))
 
-
-def _attributes(metric: Metric, labels: Labels) -> dict[str, str]:
-    return dict(zip(metric.labels, labels, strict=True))
+    def _of(self, metric: Metric, labels: Labels) -> dict[str, str]:
+        found = self._attributes.get((metric, labels))
+        if found is None:
+            found = dict(zip(metric.labels, labels, strict=True))
+            self._attributes[metric, labels] = found
+        return found
 
 
 def _make(meter: metrics.Meter, metric: Metric) -> Any:

@@ -44,6 +44,28 @@ FORGET: Final = timedelta(minutes=1)
 class OtelMetrics:
     """Turn events into metrics; ``budget`` bounds how many names of users become labels."""
 
+    kinds: Final[frozenset[type]] = frozenset(
+        {
+            BacklogSampled,
+            BatchCommitted,
+            ClaimAnswered,
+            EventsDropped,
+            LeaseLost,
+            NodeClaimed,
+            NodeParked,
+            RunCreated,
+            RunEnded,
+            RunRequested,
+            SessionReaped,
+            SignalSent,
+            StepRecorded,
+            StoreFailed,
+            WorkerSampled,
+            WriteRefused,
+        }
+    )
+    """What counts; whatever else is told becomes no metric."""
+
     def __init__(
         self, provider: metrics.MeterProvider | None = None, *, budget: int = BUDGET
     ) -> None:

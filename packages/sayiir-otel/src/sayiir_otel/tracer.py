@@ -12,7 +12,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.util.types import AttributeValue
 
-from sayiir_core.ports.telemetry import Event, RunPlace, TaskCall
+from sayiir_core.ports.telemetry import Event, LeaseLost, LeaseRenewed, RunPlace, TaskCall
 from sayiir_otel import attribute
 from sayiir_otel.carrier import to_text
 from sayiir_otel.segment import Segment, Segments
@@ -26,6 +26,9 @@ class OtelTracer:
     Inside a body its span is the current one, so that the user's own spans and log lines are below it. As
     a sink it ends the segments of runs that have gone on elsewhere.
     """
+
+    kinds: Final[frozenset[type]] = frozenset({LeaseRenewed, LeaseLost})
+    """Heartbeats, which come for as long as a worker lives."""
 
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         chosen = trace.get_tracer_provider() if provider is None else provider
@@ -89,8 +92,8 @@ class OtelTracer:
         """End the segment of a run that does not go on here."""
         self._segments.rest(run)
 
-    def receive(self, events: Sequence[Event]) -> None:  # noqa: ARG002 - any event is an occasion
-        """End the segments that have been idle: heartbeats come as long as a worker lives."""
+    def receive(self, events: Sequence[Event]) -> None:  # noqa: ARG002 - each is an occasion
+        """End the segments that have been idle."""
         self._segments.sweep()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from sayiir_core.authoring import Flow, task
 from sayiir_core.ports.telemetry import (
+    ALL_EVENTS,
     BatchCommitted,
     Event,
     NodeClaimed,
@@ -37,6 +38,8 @@ PATIENCE = "20s"
 
 class Collecting:
     """A sink that keeps what it takes."""
+
+    kinds = ALL_EVENTS
 
     def __init__(self) -> None:
         self.events: list[Event] = []

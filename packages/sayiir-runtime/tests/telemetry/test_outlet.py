@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sayiir_core.ids import SessionId
-from sayiir_core.ports.telemetry import Event, LeaseLost
+from sayiir_core.ports.telemetry import ALL_EVENTS, Event, LeaseLost
 from sayiir_runtime.telemetry import outlet as outlet_module
 from sayiir_runtime.telemetry.outlet import Outlet
 
@@ -27,6 +27,8 @@ def event(number: int) -> Event:
 
 class Collecting:
     """A sink that keeps what it takes, once it is let."""
+
+    kinds = ALL_EVENTS
 
     def __init__(self) -> None:
         self.batches: list[list[Event]] = []
@@ -53,6 +55,8 @@ class Collecting:
 
 class Failing:
     """A sink that always raises."""
+
+    kinds = ALL_EVENTS
 
     def receive(self, events: Sequence[Event]) -> None:
         """Raise."""

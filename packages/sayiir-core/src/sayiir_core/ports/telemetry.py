@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, get_args
 
 from sayiir_core.ids import Index, InstanceId, RunId, SessionId, WorkflowId
 from sayiir_core.snapshot.answer import LostReason
@@ -35,7 +35,7 @@ class RunPlace:
     run_id: RunId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodePlace:
     """Which node of a run: its readable path, and the turn of each enclosing loop."""
 
@@ -61,7 +61,8 @@ class Request(StrEnum):
     RETRY = "retry"
 
 
-@dataclass(frozen=True, slots=True)
+# Events are made at every step, and frozen ones take three times as long to make.
+@dataclass(slots=True)
 class RunCreated:
     """A run was stored."""
 
@@ -70,7 +71,7 @@ class RunCreated:
     trace_parent: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunEnded:
     """A run has completed, or has failed for good (``error`` is the class of the error)."""
 
@@ -80,7 +81,7 @@ class RunEnded:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunRequested:
     """A cancel, pause, unpause or retry was accepted."""
 
@@ -89,7 +90,7 @@ class RunRequested:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeClaimed:
     """A session took a cursor.
 
@@ -106,7 +107,7 @@ class NodeClaimed:
     waited: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeWoken:
     """A claimed cursor had been parked."""
 
@@ -115,7 +116,7 @@ class NodeWoken:
     by: Wake
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeParked:
     """A cursor was parked: until an instant, or for a signal with a timeout, if it has one."""
 
@@ -125,7 +126,7 @@ class NodeParked:
     signal: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CursorReleased:
     """A cursor was given back before its body had run, and may be claimed at once."""
 
@@ -134,7 +135,7 @@ class CursorReleased:
     session: SessionId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TaskStarted:
     """The body of a task was called; ``attempt`` counts as its context does."""
 
@@ -143,7 +144,7 @@ class TaskStarted:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepRecorded:
     """An attempt was stored.
 
@@ -162,7 +163,7 @@ class StepRecorded:
     retry_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BatchCommitted:
     """Checkpoints were sent together, and how they were answered."""
 
@@ -174,7 +175,7 @@ class BatchCommitted:
     refused: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WriteRefused:
     """A late write changed nothing: its guard did not hold any more."""
 
@@ -184,7 +185,7 @@ class WriteRefused:
     why: LostReason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClaimAnswered:
     """A pool asked for work: up to ``limit`` cursors, and got ``taken``."""
 
@@ -195,7 +196,7 @@ class ClaimAnswered:
     duration: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SignalSent:
     """A signal was stored or delivered; ``size`` is that of its payload in bytes."""
 
@@ -205,7 +206,7 @@ class SignalSent:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SessionStarted:
     """A process has a lease from now on."""
 
@@ -215,7 +216,7 @@ class SessionStarted:
     ttl: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LeaseRenewed:
     """A session renewed its lease."""
 
@@ -224,7 +225,7 @@ class LeaseRenewed:
     duration: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LeaseLost:
     """A session found that others had ended it, and take over what it ran."""
 
@@ -232,7 +233,7 @@ class LeaseLost:
     session: SessionId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SessionReaped:
     """A session ended a dead one, whose work is free to be taken."""
 
@@ -241,7 +242,7 @@ class SessionReaped:
     dead: SessionId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoreFailed:
     """A call of a store raised ``error``; ``call`` is ``port.method``."""
 
@@ -251,7 +252,7 @@ class StoreFailed:
     transient: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BacklogSampled:
     """A worker looked at a lane that it serves.
 
@@ -267,7 +268,7 @@ class BacklogSampled:
     waited: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WorkerSampled:
     """A worker looked at itself.
 
@@ -282,7 +283,7 @@ class WorkerSampled:
     is_told: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EventsDropped:
     """So many events before this one did not reach this sink, because too many waited."""
 
@@ -316,8 +317,20 @@ Event = (
 """The closed union of events."""
 
 
+ALL_EVENTS: Final[frozenset[type]] = frozenset(get_args(Event))
+"""Every kind of event."""
+
+
 class TelemetrySink(Protocol):
-    """Take events, from one thread, in the order in which they happened in this process."""
+    """Take events, from one thread, in the order in which they happened in this process.
+
+    Sinks of one backend share their events, and must not change them.
+    """
+
+    @property
+    def kinds(self) -> frozenset[type]:
+        """Return the kinds of events that it takes; it never changes, and others cost nothing."""
+        ...
 
     def receive(self, events: Sequence[Event]) -> None:
         """Take a batch, which is not empty.
@@ -332,7 +345,7 @@ class TelemetrySink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TaskCall:
     """A body that is about to be called; ``trace_parent`` is what ``submit`` gave its run."""
 

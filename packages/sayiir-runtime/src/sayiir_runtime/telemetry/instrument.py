@@ -33,6 +33,7 @@ class Instrument:
         self._outlet = outlet
         self._tracer = tracer
         self._clock = clock
+        self._tells_starts = outlet.wants(TaskStarted)
 
     def submit(self, runs: Sequence[RunPlace]) -> tuple[Any, str | None]:
         """Open a span around the creation of runs; return what ``leave`` needs, and the trace."""
@@ -92,7 +93,8 @@ class Instrument:
         if context is None:
             return NOT_TRACED
         place = _place(context, node)
-        self._outlet.emit(TaskStarted(self._clock(), place, context.attempt))
+        if self._tells_starts:
+            self._outlet.emit(TaskStarted(self._clock(), place, context.attempt))
         if self._tracer is None:
             return NOT_TRACED
         try:

@@ -15,14 +15,17 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from sayiir_core.ports.telemetry import Event, TelemetrySink
+from sayiir_core.ports.telemetry import ALL_EVENTS, Event, EventsDropped, TelemetrySink
 
 logger = logging.getLogger("sayiir.telemetry")
 
 MOST_EVENTS: Final = 50_000
-BATCH_EVENTS: Final = 1_000
+BATCH_EVENTS: Final = 32
+"""Few enough that whoever waits for the interpreter, as a run back from its store, waits shortly."""
+
 _PAUSE_SECONDS: Final = 0.2
 _SILENCE_SECONDS: Final = 60.0
 
@@ -43,11 +46,19 @@ class Outlet:
     """Pass events on to some sinks."""
 
     def __init__(self, sinks: Iterable[TelemetrySink]) -> None:
-        self._lines = tuple(_Line(sink) for sink in sinks)
+        lines = [(_Line(sink), sink.kinds) for sink in sinks]
+        self._lines = tuple(line for line, _ in lines)
+        self._of_kind = {
+            kind: tuple(line for line, kinds in lines if kind in kinds) for kind in ALL_EVENTS
+        }
+
+    def wants(self, kind: type) -> bool:
+        """Tell whether any sink takes a kind of events."""
+        return bool(self._of_kind[kind])
 
     def emit(self, event: Event) -> None:
         """Take an event; never waits and never raises."""
-        for line in self._lines:
+        for line in self._of_kind[type(event)]:
             line.put(event)
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -74,7 +85,8 @@ class _Line:
         self._sink = sink
         self._name = type(sink).__name__
         self._events: deque[Event] = deque()
-        self._put = self._taken = self._dropped = self._failures = 0
+        self._put = self._taken = self._dropped = self._failures = self._told = 0
+        self._tells_drops = EventsDropped in sink.kinds
         self._trouble: str | None = None
         self._said = float("-inf")
         self._is_closed = False
@@ -123,6 +135,8 @@ class _Line:
                 self._sink.receive(batch)
             except Exception as error:  # noqa: BLE001 - the boundary around a sink
                 self._fail(error)
+            # Otherwise this thread would keep the interpreter until others insist on having it.
+            time.sleep(0)
             with self._moved:
                 self._taken += len(batch)
                 self._moved.notify_all()
@@ -135,7 +149,14 @@ class _Line:
             with self._moved:
                 self._moved.wait(_PAUSE_SECONDS)
         events = self._events
-        return [events.popleft() for _ in range(min(len(events), BATCH_EVENTS))]
+        batch = [events.popleft() for _ in range(min(len(events), BATCH_EVENTS))]
+        dropped = self._dropped - self._told
+        if dropped and self._tells_drops:
+            # What takes their place was never put.
+            self._told += dropped
+            self._put += 1
+            batch.append(EventsDropped(datetime.now(UTC), dropped))
+        return batch
 
     def _fail(self, error: Exception) -> None:
         self._failures += 1

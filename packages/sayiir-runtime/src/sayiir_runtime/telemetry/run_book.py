@@ -27,6 +27,7 @@ class RunBook:
         self._backend = backend
         self._definitions: dict[DefinitionIdentity, Definition] = {}
         self._runs: OrderedDict[RunId, DefinitionIdentity] = OrderedDict()
+        self._last: RunPlace | None = None
 
     def learn(self, definition: Definition) -> None:
         """Keep a definition."""
@@ -43,14 +44,20 @@ class RunBook:
         self._runs.pop(run_id, None)
 
     def place(self, instance_id: InstanceId, run_id: RunId) -> RunPlace:
-        """Return where a run stands."""
+        """Return where a run stands; what is asked for is mostly the same as last time."""
+        last = self._last
+        if last is not None and last.run_id == run_id:
+            return last
         identity = self._identity(instance_id, run_id)
-        return RunPlace(identity.workflow_id, instance_id, run_id)
+        place = RunPlace(identity.workflow_id, instance_id, run_id)
+        if identity is not _UNKNOWN:
+            self._last = place
+        return place
 
     def node(self, lease: Lease, ordinal: int, turns: Index) -> NodePlace:
         """Return where a node of a run stands; the path is empty for the end of a run."""
         identity = self._identity(lease.instance_id, lease.run_id)
-        run = RunPlace(identity.workflow_id, lease.instance_id, lease.run_id)
+        run = self.place(lease.instance_id, lease.run_id)
         return NodePlace(run, self.path(identity, ordinal), turns)
 
     def path(self, identity: DefinitionIdentity, ordinal: int) -> str:
