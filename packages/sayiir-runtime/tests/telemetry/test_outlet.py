@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sayiir_core.ids import SessionId
-from sayiir_core.ports.telemetry import ALL_EVENTS, Event, LeaseLost
+from sayiir_core.ports.telemetry import ALL_EVENTS, Event, EventsDropped, LeaseLost
 from sayiir_runtime.telemetry import outlet as outlet_module
 from sayiir_runtime.telemetry.outlet import Outlet
 
@@ -132,7 +132,10 @@ def test_a_sink_that_hangs_loses_events_and_holds_up_nobody(
     assert not outlet.flush(0.01)
     hanging.go_on.set()
     assert outlet.flush(PATIENCE_SECONDS)
-    assert 200 == len(hanging.events) + outlet.report()[0].dropped
+    told = [it.count for it in hanging.events if isinstance(it, EventsDropped)]
+    dropped = outlet.report()[0].dropped
+    assert [dropped] == told
+    assert 200 == len(hanging.events) - 1 + dropped
     outlet.close()
 
 
