@@ -71,7 +71,9 @@ def _measured(
     }
     times = take_turns(settings.repeats * 3, sides)
     nobody = {"ours": times["nobody"], "off": times["off"]}
-    target = Target(of="itself", at_most=150) if at_most is None else Target(of="off", at_most=at_most)
+    target = (
+        Target(of="itself", at_most=150) if at_most is None else Target(of="off", at_most=at_most)
+    )
     return [
         Result(workload="W14", what=what, unit="µs/step", times=these, target=wanted)
         for what, these, wanted in (

@@ -69,7 +69,7 @@ class _Traces(trace_grpc.TraceServiceServicer):
     def __init__(self, received: Received) -> None:
         self._received = received
 
-    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol names it
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the protocol
         self._received.take_traces(request)
         return trace_pb2.ExportTraceServiceResponse()
 
@@ -78,7 +78,7 @@ class _Metrics(metrics_grpc.MetricsServiceServicer):
     def __init__(self, received: Received) -> None:
         self._received = received
 
-    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol names it
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the protocol
         self._received.take_metrics(request)
         return metrics_pb2.ExportMetricsServiceResponse()
 

@@ -16,6 +16,7 @@ with PooledWorker("w", backend, health_port=0).start([flow]) as handle:
     for number in range(5):
         assert client.submit(flow, f"bill-{number}", -number).result("30s") == number
     assert handle.health_address is not None
-    print(handle.health_address[1], flush=True)
+    sys.stdout.write(f"{handle.health_address[1]}\n")
+    sys.stdout.flush()
     sys.stdin.read()
 backend.close()

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.telemetry.receiver import PATIENCE_SECONDS, Received, attributes, grpc_receiver, http_receiver
+
+from tests.telemetry.receiver import (
+    PATIENCE_SECONDS,
+    Received,
+    attributes,
+    grpc_receiver,
+    http_receiver,
+)
 
 HERE = Path(__file__).parent
 RECEIVERS = {"grpc": grpc_receiver, "http/protobuf": http_receiver}
@@ -82,13 +89,11 @@ def run_across_a_crash(url: str, environment: dict[str, str], received: Received
     caller = [sys.executable, str(HERE / "traced_caller.py"), url]
     with worker(url, "first", environment) as first:
         subprocess.run(caller, env=environment, check=True, timeout=PATIENCE_SECONDS)
-        until(lambda: (folder / f"hangs-in-{first.pid}").exists())
+        until((folder / f"hangs-in-{first.pid}").exists)
         received.wait(lambda spans: {"reserve", "charge"} <= {span.name for span in spans})
         first.send_signal(signal.SIGKILL)
     with worker(url, "second", environment):
-        return received.wait(
-            lambda spans: {"send", "run order"} <= {span.name for span in spans}
-        )
+        return received.wait(lambda spans: {"send", "run order"} <= {span.name for span in spans})
 
 
 def test_one_trace_crosses_processes_and_a_crash_without_duplicates(

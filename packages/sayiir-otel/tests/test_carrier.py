@@ -59,7 +59,9 @@ def test_without_a_trace_there_is_no_text() -> None:
     assert to_text(Context()) is None
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "00-zz-zz-01", "a: b\nc", "\x00: \n:", "traceparent:"])
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "00-zz-zz-01", "a: b\nc", "\x00: \n:", "traceparent:"]
+)
 def test_a_text_that_nobody_understands_is_no_trace(text: str) -> None:
     """What is stored may come from another release or propagator."""
     assert not trace.get_current_span(from_text(text)).get_span_context().is_valid

@@ -198,5 +198,7 @@ def test_the_series_stay_within_their_budget_however_many_names_there_are() -> N
     for name in labelled:
         found = {tuple({**it.labels, "le": ""}.items()) for it in families[name].samples}
         assert budget + 1 == len({tuple(sorted(labels)) for labels in found}), name
-    shared = [it.value for it in families["sayiir_runs_created"].samples if OTHER in it.labels.values()]
+    shared = [
+        it.value for it in families["sayiir_runs_created"].samples if OTHER in it.labels.values()
+    ]
     assert [names - budget] == shared

@@ -148,7 +148,11 @@ def test_the_context_of_a_body_is_real_and_is_undone(scene: Scene) -> None:
 def test_a_park_ends_the_stay_and_the_next_one_links_to_it(scene: Scene) -> None:
     """No span is open while a run waits; whoever resumes is linked, and the trace stays one."""
     flow = (
-        Flow[int, int]("order").then(abs, name="a").wait_for_signal("go").then(abs, name="b").build()
+        Flow[int, int]("order")
+        .then(abs, name="a")
+        .wait_for_signal("go")
+        .then(abs, name="b")
+        .build()
     )
     runner, client = CheckpointingRunner(scene.store), WorkflowClient(scene.store)
     with scene.user.start_as_current_span("request"):

@@ -29,7 +29,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 class Tracing:
     """A tracer that gives every run one trace."""
 
-    def submit(self, runs: list[RunPlace]) -> tuple[None, str]:
+    def submit(self, runs: list[RunPlace]) -> tuple[None, str]:  # noqa: ARG002
         """Give the trace, with baggage beside it."""
         return None, f"traceparent: 00-{TRACE}-b7ad6b7169203331-01\nbaggage: user=ada"
 
@@ -177,9 +177,7 @@ def test_structlog_lines_inside_a_task_name_their_run() -> None:
 
 def test_nothing_is_written_where_nobody_has_set_up_logging() -> None:
     """The library has a null handler, and leaves standard error to the application."""
-    program = (
-        "import sayiir_runtime, logging\nlogging.getLogger('sayiir.worker').error('a library speaks')\n"
-    )
+    program = "import sayiir_runtime, logging\nlogging.getLogger('sayiir.worker').error('a library speaks')\n"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
 

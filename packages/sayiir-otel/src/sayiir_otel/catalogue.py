@@ -119,9 +119,7 @@ QUEUE_AGE: Final = Metric(
     "sayiir.queue.oldest.age", Kind.GAUGE, "s", ("workflow", "lane"),
     "how long the oldest claimable cursor has been due",
 )  # fmt: skip
-WORKERS: Final = Metric(
-    "sayiir.workers", Kind.GAUGE, "{worker}", (), "workers of this process"
-)
+WORKERS: Final = Metric("sayiir.workers", Kind.GAUGE, "{worker}", (), "workers of this process")
 WORKER_CAPACITY: Final = Metric(
     "sayiir.worker.capacity", Kind.GAUGE, "{task}", (), "bodies that may run at once here"
 )

@@ -35,4 +35,6 @@ def otel_instruments() -> Instruments:
 
 def is_real(provider: object) -> bool:
     """Tell whether a provider is more than one of the placeholders of the API itself."""
-    return not type(provider).__module__.startswith(("opentelemetry.trace", "opentelemetry.metrics"))
+    return not type(provider).__module__.startswith(
+        ("opentelemetry.trace", "opentelemetry.metrics")
+    )

@@ -41,34 +41,36 @@ FORGET: Final = timedelta(minutes=1)
 """After how long a worker that says nothing more is no longer counted."""
 
 
+_COUNTED: Final[frozenset[type]] = frozenset(
+    {
+        BacklogSampled,
+        BatchCommitted,
+        ClaimAnswered,
+        EventsDropped,
+        LeaseLost,
+        NodeClaimed,
+        NodeParked,
+        RunCreated,
+        RunEnded,
+        RunRequested,
+        SessionReaped,
+        SignalSent,
+        StepRecorded,
+        StoreFailed,
+        WorkerSampled,
+        WriteRefused,
+    }
+)
+"""What counts; whatever else is told becomes no metric."""
+
+
 class OtelMetrics:
     """Turn events into metrics; ``budget`` bounds how many names of users become labels."""
-
-    kinds: Final[frozenset[type]] = frozenset(
-        {
-            BacklogSampled,
-            BatchCommitted,
-            ClaimAnswered,
-            EventsDropped,
-            LeaseLost,
-            NodeClaimed,
-            NodeParked,
-            RunCreated,
-            RunEnded,
-            RunRequested,
-            SessionReaped,
-            SignalSent,
-            StepRecorded,
-            StoreFailed,
-            WorkerSampled,
-            WriteRefused,
-        }
-    )
-    """What counts; whatever else is told becomes no metric."""
 
     def __init__(
         self, provider: metrics.MeterProvider | None = None, *, budget: int = BUDGET
     ) -> None:
+        self.kinds: Final = _COUNTED
         self._meter = Meter(provider)
         self._counts: Counter[tuple[Metric, Labels]] = Counter()
         self._workflows = Budget(budget)

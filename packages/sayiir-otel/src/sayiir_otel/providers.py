@@ -89,7 +89,9 @@ def _set_meter_provider(resource: Resource) -> None:
 
 
 def _reader(exporter: Any) -> MetricReader:
-    return exporter if isinstance(exporter, MetricReader) else PeriodicExportingMetricReader(exporter)
+    return (
+        exporter if isinstance(exporter, MetricReader) else PeriodicExportingMetricReader(exporter)
+    )
 
 
 def _resource(service_name: str | None) -> Resource:

@@ -27,11 +27,10 @@ class OtelTracer:
     a sink it ends the segments of runs that have gone on elsewhere.
     """
 
-    kinds: Final[frozenset[type]] = frozenset({LeaseRenewed, LeaseLost})
-    """Heartbeats, which come for as long as a worker lives."""
-
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         chosen = trace.get_tracer_provider() if provider is None else provider
+        # Heartbeats, which come for as long as a worker lives.
+        self.kinds: Final[frozenset[type]] = frozenset({LeaseRenewed, LeaseLost})
         self._tracer: Final = chosen.get_tracer(attribute.SCOPE, attribute.VERSION)
         self._segments: Final = Segments(self._tracer)
         # Before the provider's own, which is older and would export without them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sayiir_core.ports.claims import Backlog
 from sayiir_core.snapshot.effect import AwaitSignal, Retry, Sleep
@@ -29,7 +29,7 @@ class BacklogCases(Conformance):
 
     def test_what_is_due_is_counted_lane_by_lane_over_all_priorities(self, rig: Rig) -> None:
         """Give the number, and since when the oldest is due, of each lane by itself."""
-        times = []
+        times: list[datetime] = []
         for group, priority in (("a", 5), ("a", 1), ("b", 3)):
             times.append(rig.clock.now())
             rig.create(rig.new(group=group, priority=priority))

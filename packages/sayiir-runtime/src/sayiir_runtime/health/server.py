@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,12 +80,15 @@ class HealthServer:
             case "/ready":
                 checkup = self._look()
                 return _verdict(checkup, is_fine=checkup.is_ready)
-            case "/metrics" if self._exposition is None:
-                return Page(HTTPStatus.NOT_FOUND, _TEXT, _NO_METRICS)
             case "/metrics":
-                return Page(HTTPStatus.OK, *self._exposition(accept))
+                return self._metrics(accept)
             case _:
                 return Page(HTTPStatus.NOT_FOUND, _TEXT, b"there are /live, /ready and /metrics\n")
+
+    def _metrics(self, accept: str) -> Page:
+        if self._exposition is None:
+            return Page(HTTPStatus.NOT_FOUND, _TEXT, _NO_METRICS)
+        return Page(HTTPStatus.OK, *self._exposition(accept))
 
 
 class _Server(ThreadingHTTPServer):
@@ -92,7 +96,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        logger.debug("a probe was not answered", exc_info=True)
+        logger.debug("a probe was not answered: %r", sys.exception())
 
 
 def _verdict(checkup: Checkup, *, is_fine: bool) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sayiir_runtime.telemetry.observed import ObservedBackend, observed
+from sayiir_runtime.telemetry.observed import ObservedBackend, observed, with_instruments
 from sayiir_runtime.telemetry.outlet import Outlet, OutletReport
 
-__all__ = ["ObservedBackend", "Outlet", "OutletReport", "observed"]
+__all__ = ["ObservedBackend", "Outlet", "OutletReport", "observed", "with_instruments"]

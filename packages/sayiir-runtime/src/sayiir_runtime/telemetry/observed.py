@@ -27,7 +27,6 @@ from sayiir_runtime.telemetry.ports import (
 )
 from sayiir_runtime.telemetry.teller import Teller
 
-
 Exposition = Callable[[str], tuple[str, bytes]]
 """What answers a scrape: from an ``Accept`` header to a content type and a body."""
 

@@ -72,12 +72,10 @@ class Sampler:
         for lane, ready, oldest in self._backend.plain.claims.backlog(self._lanes, at_most=AT_MOST):
             workflow_id, group = lane.identity.workflow_id, lane.group
             waited = None if oldest is None else now - oldest
-            other = found.get((workflow_id, group))
-            if other is not None:
-                ready += other.ready
-                waited = max((it for it in (waited, other.waited) if it is not None), default=None)
-            found[workflow_id, group] = BacklogSampled(
-                now, workflow_id, group, ready, AT_MOST, waited
-            )
+            sample = BacklogSampled(now, workflow_id, group, ready, AT_MOST, waited)
+            other = found.setdefault((workflow_id, group), sample)
+            if other is not sample:
+                both = [it for it in (waited, other.waited) if it is not None]
+                other.ready, other.waited = other.ready + ready, max(both, default=None)
         for sample in found.values():
             emit(sample)

@@ -86,9 +86,13 @@ def add(commands: Any) -> None:
     )
     option("--health-port", type=int, help="answer /live, /ready and /metrics there over HTTP")
     option(
-        "--health-host", default="127.0.0.1", help="who may ask: an address of this host (%(default)s)"
+        "--health-host",
+        default="127.0.0.1",
+        help="who may ask: an address of this host (%(default)s)",
     )
-    option("--log-format", choices=("text", "json"), default="text", help="of the log (%(default)s)")
+    option(
+        "--log-format", choices=("text", "json"), default="text", help="of the log (%(default)s)"
+    )
     option("--parent-pipe", type=int, help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
