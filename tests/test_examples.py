@@ -30,6 +30,24 @@ Order A-18: 1 × grand piano
 
 """
 
+_TRACE = """\
+The shop answers: 202 {"order": "order-1"}
+The workers made: a parcel with a lamp, with our thanks
+
+10 spans of 1 trace:
+
+buy a lamp (shop)
+  POST /orders (shop)
+    submit order (shop)
+      run order (ada)
+        pay (ada)
+          ask the bank (ada)
+      run order (bob)
+        pack (bob)
+      run order (ada)
+        thank (ada)
+"""
+
 _SOURCE = '''"""A module."""
 import os
 import os.path
@@ -80,6 +98,11 @@ def test_orders_are_approved_by_a_signal_or_declined_by_a_deadline() -> None:
 
 
 @pytest.mark.slow
+def test_a_request_and_its_tasks_in_two_workers_are_one_trace() -> None:
+    """The picture that the guide shows, and nothing beside it."""
+    assert _TRACE == _printed("05_traced_service")
+
+
 def test_orders_on_three_workers_are_all_done_although_one_worker_is_killed() -> None:
     """Nothing is lost, no payment is taken twice, and tagged steps run where they may."""
     printed = _printed("04_distributed_orders")

@@ -76,9 +76,7 @@ def workers(url: str, folder: Path) -> Iterator[None]:
 def main() -> None:
     """Send one order through, and draw its trace."""
     collector = Collector()
-    os.environ.update(
-        OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_METRICS_EXPORTER="none"
-    )
+    os.environ.update(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_METRICS_EXPORTER="none")
     init_tracing("shop")
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/shop.db"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from sayiir import Flow, InMemoryBackend, PooledWorker, WorkflowClient, init_tracing
-from sayiir_otel import otel_instruments
-from sayiir_runtime.telemetry.observed import with_instruments
+from sayiir import Flow, PooledWorker, WorkflowClient, init_tracing, open_backend
 
 init_tracing("scraped")
-backend = with_instruments(InMemoryBackend(), [otel_instruments()])
+backend = open_backend("memory://")
 flow = Flow[int, int]("billing").then(abs, name="charge").build()
 client = WorkflowClient(backend)
 with PooledWorker("w", backend, health_port=0).start([flow]) as handle:

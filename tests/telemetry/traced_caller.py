@@ -8,12 +8,10 @@ from opentelemetry import trace
 from traced_flows import workflow
 
 from sayiir import WorkflowClient, init_tracing, open_backend, shutdown_tracing
-from sayiir_otel import otel_instruments
-from sayiir_runtime.telemetry.observed import with_instruments
 
 init_tracing("shop")
 init_tracing("shop again")
-backend = with_instruments(open_backend(sys.argv[1]), [otel_instruments()])
+backend = open_backend(sys.argv[1])
 with trace.get_tracer("shop").start_as_current_span("POST /orders"):
     WorkflowClient(backend).submit(workflow, "order-1", 1)
 backend.close()

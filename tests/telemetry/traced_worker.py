@@ -8,11 +8,9 @@ import threading
 from traced_flows import workflow
 
 from sayiir import PooledWorker, init_tracing, open_backend
-from sayiir_otel import otel_instruments
-from sayiir_runtime.telemetry.observed import with_instruments
 
 init_tracing("workers")
-backend = with_instruments(open_backend(sys.argv[1]), [otel_instruments()])
+backend = open_backend(sys.argv[1])
 handle = PooledWorker(sys.argv[2], backend, claim_ttl="2s").start([workflow])
 threading.Thread(target=lambda: (sys.stdin.read(), handle.shutdown()), daemon=True).start()
 handle.join()

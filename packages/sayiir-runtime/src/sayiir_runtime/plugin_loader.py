@@ -19,8 +19,10 @@ from sayiir_core import hookspecs
 from sayiir_core.errors import PluginError
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.codec import Codec, Wrapper
+from sayiir_core.ports.telemetry import Instruments
 
 Factory = Callable[[str], Backend]
+Observe = Callable[[], Instruments]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +31,8 @@ class Plugin:
 
     ``module`` is what its entry point names. ``distribution`` and ``version`` are None for an
     entry point of no distribution, or of one that is half removed. ``backends`` are factories by URL scheme, ``codecs`` and
-    wrappers are by name; what went wrong offers nothing here.
+    wrappers are by name, ``instruments`` are asked at each opening of a backend; what went wrong
+    offers nothing here.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Plugin:
     version: str | None = None
     backends: dict[str, Factory] = field(default_factory=dict[str, Factory])
     codecs: dict[str, Codec | Wrapper] = field(default_factory=dict[str, Codec | Wrapper])
+    instruments: list[Observe] = field(default_factory=list[Observe])
     errors: list[Exception] = field(default_factory=list[Exception])
 
     @property
@@ -102,6 +106,11 @@ class _Loader:
                     continue
                 with _keeping_errors_of(plugin):
                     offered.update(_by_name(read(implementation.function())))
+        plugin.instruments += [
+            implementation.function
+            for implementation in hooks.sayiir_instruments.get_hookimpls()
+            if implementation.plugin_name == plugin.label
+        ]
 
 
 @contextmanager

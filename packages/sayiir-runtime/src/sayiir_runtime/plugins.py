@@ -6,6 +6,7 @@ two for one name, is an error: nobody could say which of them would win.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -15,7 +16,11 @@ from typing import Final, TypeVar
 from sayiir_core.errors import PluginError
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.codec import Codec, Wrapper
-from sayiir_runtime.plugin_loader import Plugin, load_plugins
+from sayiir_core.ports.telemetry import Instruments
+from sayiir_runtime.plugin_loader import Observe, Plugin, load_plugins
+from sayiir_runtime.telemetry.observed import with_instruments
+
+logger = logging.getLogger("sayiir.plugins")
 
 T = TypeVar("T")
 
@@ -41,6 +46,7 @@ class PluginManager:
     backends: Mapping[str, Callable[[str], Backend]]
     codecs: Mapping[str, Codec | Wrapper]
     failures: tuple[PluginFailure, ...]
+    instruments: tuple[tuple[str, Observe], ...] = ()
 
     def open_backend(self, url: str) -> Backend:
         """Return the backend of a URL; it connects at its first use or at ``open()``.
@@ -58,11 +64,20 @@ class PluginManager:
         if factory is None:
             raise PluginError(self._unknown(scheme))
         try:
-            return factory(url)
+            backend = factory(url)
         except ImportError as error:
             raise PluginError(
                 f"the backend for {scheme}:// lacks the module {error.name!r}; {_remedy(scheme)}"
             ) from error
+        return with_instruments(backend, self._observing())
+
+    def _observing(self) -> Iterator[Instruments]:
+        """Yield what plugins observe a backend by; one that fails is left out, and said."""
+        for label, observe in self.instruments:
+            try:
+                yield observe()
+            except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything
+                logger.warning("plugin %s observes nothing: %r", label, error)
 
     def _unknown(self, scheme: str) -> str:
         lines = [f"no plugin has a backend for {scheme[:40]}://; {_remedy(scheme)}"]
@@ -82,6 +97,9 @@ def create_plugin_manager(found: Iterable[EntryPoint] | None = None) -> PluginMa
     return PluginManager(
         backends=MappingProxyType(_merged(plugin.backends for plugin in plugins)),
         codecs=MappingProxyType(_merged(plugin.codecs for plugin in plugins)),
+        instruments=tuple(
+            (plugin.label, observe) for plugin in plugins for observe in plugin.instruments
+        ),
         failures=tuple(
             PluginFailure(plugin.label, error) for plugin in plugins for error in plugin.errors
         ),

@@ -179,10 +179,6 @@ def program_of(
 ) -> Program:
     """Return the program of a workflow, made once: inspecting functions is slow."""
     program = _programs.get(workflow)
-    if (
-        program is None
-        or program.given_codec is not codec
-        or program.instrument is not instrument
-    ):
+    if program is None or program.given_codec is not codec or program.instrument is not instrument:
         program = _programs[workflow] = Program(workflow, codec, instrument)
     return program

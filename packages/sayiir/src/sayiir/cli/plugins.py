@@ -42,6 +42,8 @@ def _described(plugin: Plugin) -> str:
         lines.append("  backends: " + ", ".join(f"{scheme}://" for scheme in plugin.backends))
     if plugin.codecs:
         lines.append("  codecs: " + ", ".join(plugin.codecs))
+    if plugin.instruments:
+        lines.append("  instruments: what it observes a backend by is asked when one is opened")
     for error in plugin.errors:
         text = f"{type(error).__name__}: {error}".replace("\n", "\n    ")
         lines.append(f"  not usable: {text}")
