@@ -54,7 +54,9 @@ def _declared_packages(member: Path) -> set[str]:
     for extra in project.get("optional-dependencies", {}).values():  # type: ignore[attr-defined]
         required += extra
     names = {re.split(r"[\[<>=~! ]", requirement)[0] for requirement in required}
-    return {name.replace("-", "_") for name in {*names, str(project["name"])}}
+    declared = {name.replace("-", "_") for name in {*names, str(project["name"])}}
+    # The distributions of OpenTelemetry share one namespace package.
+    return declared | {"opentelemetry" for name in declared if name.startswith("opentelemetry_")}
 
 
 def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

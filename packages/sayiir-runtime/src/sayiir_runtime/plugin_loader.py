@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pluggy
 
@@ -107,7 +107,7 @@ class _Loader:
                 with _keeping_errors_of(plugin):
                     offered.update(_by_name(read(implementation.function())))
         plugin.instruments += [
-            implementation.function
+            cast("Observe", implementation.function)
             for implementation in hooks.sayiir_instruments.get_hookimpls()
             if implementation.plugin_name == plugin.label
         ]

@@ -75,9 +75,9 @@ class Team:
             on_lost=self._lose_session,
         )
         self._grace = grace
+        self._until: float | None = None
         self._ended_sessions: deque[SessionId] = deque(maxlen=16)
         self._lock = threading.Lock()
-        self._until: float | None = None
         random = Random()  # noqa: S311 - only spreads retries
         self._outage = Outage(desk.counts, worker_id, random)
         self._committer = Committer(
@@ -88,11 +88,7 @@ class Team:
             session_lost=self._lose_session,
         )
         self._crew = Crew(
-            desk,
-            backend.results,
-            self._committer.wake,
-            self._expect_end,
-            worker_id=worker_id,
+            desk, backend.results, self._committer.wake, self._expect_end, worker_id=worker_id
         )
         self._claimer = self._make_claimer(random, poll)
         self._clerk = Clerk(
