@@ -89,6 +89,22 @@ def test_looking_ahead_probes_the_queue(rig: Rig, place: tuple[str, str], analys
 
 
 @ANALYSED_OR_NOT
+def test_counting_what_waits_reads_the_queue_up_to_a_bound(
+    rig: Rig, place: tuple[str, str], analysed: bool
+) -> None:
+    """Read the index in its order, and no row beside it, until enough are counted."""
+    analyse(place, analysed)
+
+    plan = plan_of(rig, "backlog")
+
+    assert "using cursors_queue" in plan
+    assert "Limit" in plan
+    assert "Sort Key: c" not in plan
+    assert "Seq Scan on cursors" not in plan
+    assert "Bitmap" not in plan
+
+
+@ANALYSED_OR_NOT
 @STATEMENTS
 def test_a_step_is_found_by_its_key(
     rig: Rig, place: tuple[str, str], analysed: bool, statement: str, uses: frozenset[str]

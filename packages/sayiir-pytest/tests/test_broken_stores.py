@@ -89,6 +89,12 @@ NAMED_BY = {
     "outlook::TestNeverLooksBack": "test_what_is_due_already_has_an_instant_in_the_past",
     "outlook::TestSeesOnlyWhatIsDue": "test_a_cursor_at_rest_is_due_at_its_instant",
     "outlook::TestLooksAtTheMostUrgentOnly": "test_the_first_of_all_the_lanes_counts",
+    "outlook::TestCountsOnAndOn": "test_the_count_ends_at_its_bound",
+    "outlook::TestCountsWhatSleeps": "test_what_nobody_could_claim_now_is_not_counted",
+    "outlook::TestTellsOfFullLanesOnly": ("test_each_lane_has_one_entry_also_where_nothing_waits"),
+    "outlook::TestTellsOfFullLanesOnlyInGeneral": (
+        "test_any_history_of_calls_leads_to_what_the_model_holds"
+    ),
     "ownership::TestDisownsByInstance": (
         "test_disowning_an_earlier_run_leaves_the_later_one_alone"
     ),

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 
 from broken_stores.claims import BrokenClaims
+from sayiir_core.ports.claims import Backlog
 from sayiir_core.snapshot.head import Lane
 from sayiir_pytest.conformance import ClaimConformance, EquivalenceConformance
 from sayiir_runtime.memory.claims import MemoryClaims
@@ -92,3 +93,41 @@ class LooksAtTheMostUrgentOnly(MemoryClaims):
 
 class TestLooksAtTheMostUrgentOnly(BrokenClaims, ClaimConformance):
     broken = LooksAtTheMostUrgentOnly
+
+
+class CountsOnAndOn(MemoryClaims):
+    """Look at everything that waits, however much it is."""
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        return super().backlog(lanes, at_most=1_000_000)
+
+
+class TestCountsOnAndOn(BrokenClaims, ClaimConformance):
+    broken = CountsOnAndOn
+
+
+class CountsWhatSleeps(MemoryClaims):
+    """Count what is queued, whether it is due or not."""
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        queue, end = self._store.queue, datetime.max.replace(tzinfo=UTC)
+        return [queue.backlog(lane, end, at_most) for lane in set(lanes)]
+
+
+class TestCountsWhatSleeps(BrokenClaims, ClaimConformance):
+    broken = CountsWhatSleeps
+
+
+class TellsOfFullLanesOnly(MemoryClaims):
+    """Leave out the lanes in which nothing waits, so that a gauge would keep its last value."""
+
+    def backlog(self, lanes: Collection[Lane], *, at_most: int) -> list[Backlog]:
+        return [found for found in super().backlog(lanes, at_most=at_most) if found.ready]
+
+
+class TestTellsOfFullLanesOnly(BrokenClaims, ClaimConformance):
+    broken = TellsOfFullLanesOnly
+
+
+class TestTellsOfFullLanesOnlyInGeneral(BrokenClaims, EquivalenceConformance):
+    broken = TellsOfFullLanesOnly
