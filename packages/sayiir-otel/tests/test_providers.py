@@ -141,3 +141,31 @@ shutdown_tracing()
     printed = said(program, **CONSOLE)
 
     assert [1, 1] == [printed.count(f'"name": "{name}"') for name in ("child", "parent")]
+
+
+def test_opening_a_backend_loads_the_api_for_nobody_who_has_not() -> None:
+    """Being installed costs no import."""
+    program = (
+        "import sys, sayiir\n"
+        "backend = sayiir.open_backend('memory://')\n"
+        "print(type(backend).__name__, 'opentelemetry' in sys.modules)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert "InMemoryBackend False\n" == done.stdout
+
+
+def test_a_backend_is_observed_by_the_providers_that_are_set_when_it_is_opened() -> None:
+    """One that is opened before stays as it is."""
+    program = """
+import sayiir
+before = sayiir.open_backend("memory://")
+init_tracing()
+after = sayiir.open_backend("memory://")
+print(type(before).__name__, type(after).__name__)
+"""
+
+    assert "InMemoryBackend ObservedBackend\n" == said(program, **CONSOLE)
