@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -177,3 +179,28 @@ def test_a_forked_child_tells_only_what_is_its_own() -> None:
     assert b"True" == os.read(reading, 10)
     assert [event(1)] == sink.events
     outlet.close()
+
+
+def test_what_waits_when_a_program_ends_is_passed_on() -> None:
+    """Though nobody has closed the backend."""
+    program = """
+import sys
+from datetime import UTC, datetime
+from sayiir_core.ports.telemetry import ALL_EVENTS, LeaseLost
+from sayiir_runtime.telemetry import Outlet
+class Printing:
+    kinds = ALL_EVENTS
+    def receive(self, events):
+        print(*(event.session for event in events), flush=True)
+    def close(self):
+        pass
+outlet = Outlet([Printing()])
+for number in range(3):
+    outlet.emit(LeaseLost(datetime.now(UTC), str(number)))
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert ["0", "1", "2"] == done.stdout.split()

@@ -8,10 +8,12 @@ dropped. The thread is started by the first event, and again in a forked child.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ BATCH_EVENTS: Final = 32
 
 _PAUSE_SECONDS: Final = 0.2
 _SILENCE_SECONDS: Final = 60.0
+_LAST_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,9 @@ class Outlet:
     def __init__(self, sinks: Iterable[TelemetrySink]) -> None:
         lines = [(_Line(sink), sink.kinds) for sink in sinks]
         self._lines = tuple(line for line, _ in lines)
+        if lines:
+            # Of each outlet by itself: what is younger ends first, so this before its providers.
+            atexit.register(_flush, weakref.ref(self))
         self._of_kind = {
             kind: tuple(line for line, kinds in lines if kind in kinds) for kind in ALL_EVENTS
         }
@@ -76,6 +82,12 @@ class Outlet:
     def report(self) -> list[OutletReport]:
         """Return what became of the events, sink by sink."""
         return [line.report() for line in self._lines]
+
+
+def _flush(reference: weakref.ref[Outlet]) -> None:
+    outlet = reference()
+    if outlet is not None:
+        outlet.flush(_LAST_SECONDS)
 
 
 class _Line:
