@@ -155,7 +155,9 @@ class Attempt:
             if self.body.decides:
                 value, verdict, key = read_decision(self.program, self.body.node, value)
             payload = self.body.values.encode_output(value, self._place())
-        except Exception as error:  # noqa: BLE001 - encoding calls user code, too
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - encoding calls user code, too
             return self.fail(error)
         if self.body.values.plain_output:
             self.result = value

@@ -13,6 +13,8 @@ MAX_MESSAGE: Final = 16 * 1024
 MAX_TRACEBACK: Final = 64 * 1024
 """Characters that are kept: an error stands in the header, which every load reads."""
 
+_INTERRUPTIONS: Final = (KeyboardInterrupt, SystemExit)
+
 
 def describe(path: str, error: BaseException) -> ErrorRecord:
     """Return an exception as data, with its traceback, fit for any store."""
@@ -30,7 +32,9 @@ def describe(path: str, error: BaseException) -> ErrorRecord:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as failure:  # noqa: BLE001 - a user's __str__ may raise anything
+    except _INTERRUPTIONS:
+        raise
+    except BaseException as failure:  # noqa: BLE001 - a user's __str__ may raise anything
         return f"(its message could not be read: {type(failure).__name__})"
 
 
@@ -39,7 +43,9 @@ def _traceback(error: BaseException) -> str:
         # What caused these two quotes the value, which may be secret; their own texts don't.
         is_quoting = isinstance(error, InvalidValueError | EncodeError)
         return "".join(traceback.format_exception(error, chain=not is_quoting))
-    except Exception as failure:  # noqa: BLE001 - a user's attributes may raise anything
+    except _INTERRUPTIONS:
+        raise
+    except BaseException as failure:  # noqa: BLE001 - a user's attributes may raise anything
         frames = "".join(traceback.format_tb(error.__traceback__))
         name = type(error).__name__
         return f"{frames}{name} (it could not be formatted: {type(failure).__name__})\n"

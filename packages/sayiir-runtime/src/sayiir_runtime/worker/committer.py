@@ -142,6 +142,7 @@ class Committer:
             batch[0].claim.lease.instance_id,
             error,
         )
+        self._desk.expect_nothing_of(batch[0])
         self._aside.append((self._desk.monotonic() + _ASIDE_SECONDS, batch[0]))
 
     def _look_for_end(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:

@@ -150,6 +150,8 @@ class Crew:
         self._is_calling = False
         attempt: Attempt | None = None
         while not self._is_closed:
+            # While this thread rests it keeps no values of what it ran.
+            attempt = None
             held = self._desk.take(is_async=False)
             if held is None:
                 # An idle thread must not keep alive what it has run last.
@@ -165,7 +167,7 @@ class Crew:
                 continue
             self._on_threads.add(attempt)
             if self._is_wanted(held):
-                self._context.copy().run(attempt.run)
+                self._call(attempt)
             self._on_threads.discard(attempt)
             if self._given_up and self._was_given_up(attempt):
                 return
@@ -175,6 +177,12 @@ class Crew:
                 self._call_loop()
         with self._changed:
             self._threads -= 1
+
+    def _call(self, attempt: Attempt) -> None:
+        try:
+            self._context.copy().run(attempt.run)
+        except BaseException as error:  # noqa: BLE001 - or its thread and its slot are gone
+            attempt.error, attempt.outcome = error, None
 
     def _rest(self) -> None:
         with self._changed:
@@ -343,8 +351,11 @@ class Crew:
     async def _await(self, held: Held, attempt: Attempt) -> None:
         try:
             await attempt.run_async()
-        except (KeyboardInterrupt, SystemExit) as exit_:
-            attempt.error = exit_
+        except GeneratorExit:
+            # Its loop was closed under it; whoever served that ends what it has lost.
+            raise
+        except BaseException as error:  # noqa: BLE001 - or its slot is gone
+            attempt.error, attempt.outcome = error, None
         finally:
             self._tasks.pop(attempt, None)
         self._desk.ended(held, attempt)

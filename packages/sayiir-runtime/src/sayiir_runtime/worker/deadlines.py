@@ -30,6 +30,9 @@ class Deadlines:
 
     def next(self) -> float | None:
         """Return when to look again, None if nothing has a timeout."""
+        while self._heap and not _runs(self._heap[0]):
+            # What has ended would keep its values until its time is up.
+            heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def take(self, moment: float) -> list[Held]:

@@ -77,8 +77,7 @@ class Desk:
         self._deadlines = Deadlines()
         self._arrivals = Arrivals()
         self._returned: list[Lease] = []
-        # Attempts that run although their cursors were dropped, until somebody is told.
-        self._orphans: list[Attempt] = []
+        self._orphans: list[Attempt] = []  # of dropped cursors; they run until somebody is told
 
     # Claiming.
 
@@ -111,8 +110,7 @@ class Desk:
             held.carry, claim.inputs = giver.carry, giver.claim.inputs
             self._sticky.inherit(held, giver)
         held.carry = self._arrivals.join(program, claim) or held.carry
-        former = self._held.get(held.place)
-        if former is not None:
+        if (former := self._held.get(held.place)) is not None:
             # Lost without notice, and taken again: what the former body returns is refused.
             self._leave(former)
         self._held[held.place] = held
@@ -235,10 +233,7 @@ class Desk:
     # Committing.
 
     def batch(self) -> list[Held]:
-        """Take what has ended, each with its checkpoint, to be committed in this order.
-
-        A batch whose answer is unclear is sent again as it is.
-        """
+        """Take what has ended, each with its checkpoint, to be committed and resent in this order."""
         with self._lock:
             now, moment = self.clock(), self.monotonic()
             batch: list[Held] = []
@@ -271,6 +266,11 @@ class Desk:
     def can_commit(self) -> bool:
         """Tell whether there is something to commit."""
         return bool(self._ended) and not self.gate.is_reconciling
+
+    def expect_nothing_of(self, held: Held) -> None:
+        """Keep no room for branches of a fork that cannot be stored now; they go to the queue."""
+        with self._lock:
+            self._sticky.leave_branches(held)
 
     def answered(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
         """Go on with what the store has answered."""
@@ -314,8 +314,8 @@ class Desk:
             held.phase = Phase.ENDED
             self._ended.append(held)
         else:
-            path, instance_id = held.path, held.claim.lease.instance_id
-            logger.error("instance %s: %s: %s", instance_id, path, answer.why)
+            lease = held.claim.lease
+            logger.error("instance %s: %s: %s", lease.instance_id, held.path, answer.why)
             self._give_back(held)
 
     # Giving back.

@@ -81,6 +81,12 @@ class Stickiness:
         checkpoint.take = frozenset([child.scope for child in wanted[:room]])
         self.expected += _gain(checkpoint)
 
+    def leave_branches(self, held: Held) -> None:
+        """Take no branches after all."""
+        assert held.checkpoint is not None
+        self.expected -= _gain(held.checkpoint)
+        held.checkpoint.take = frozenset()
+
     def note_answers(self, batch: Sequence[Held]) -> None:
         """Expect no more what the answers to a batch could give."""
         if self.expected:
