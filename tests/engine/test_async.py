@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sayiir import Flow, InMemoryBackend, task
-from sayiir_core.errors import WorkflowError
+from sayiir_core.errors import InstanceNotFoundError, WorkflowError
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine import HANGS, Engine, SayiirSleepWarning, ok
 from tests.engine.shop import ORDER, charge, order_flow, ship, track
@@ -141,11 +141,21 @@ def test_a_body_that_hangs_on_the_loop_is_timed_out(sayiir_engine: Engine) -> No
 
 
 def test_an_async_form_without_an_asyncio_loop_says_what_to_call(sayiir_engine: Engine) -> None:
-    """As in a test that trio runs."""
-    coroutine = sayiir_engine.run_async(order_flow(), ORDER)
+    """As in a test that trio runs; nothing has happened then."""
+    order = sayiir_engine.start(order_flow(), ORDER)
+    calls = [
+        sayiir_engine.run_async(order_flow(), ORDER, "refused"),
+        sayiir_engine.start_async(order_flow(), ORDER, "refused"),
+        order.signal_async("approval", {"by": "Ada"}),
+    ]
 
-    with pytest.raises(WorkflowError, match=r"need a running asyncio loop; call the blocking form"):
-        coroutine.send(None)
+    for coroutine in calls:
+        with pytest.raises(WorkflowError, match=r"asyncio loop; call the blocking form"):
+            coroutine.send(None)
+
+    with pytest.raises(InstanceNotFoundError):
+        sayiir_engine.instance("refused")
+    assert [] == order.signals
 
 
 def test_two_drives_of_one_engine_at_once_are_refused(sayiir_engine: Engine) -> None:

@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from sayiir import Flow, InMemoryBackend, LoopResult, get_task_context, run_workflow, task
+from sayiir import (
+    Flow,
+    InMemoryBackend,
+    LoopResult,
+    WorkflowClient,
+    get_task_context,
+    run_workflow,
+    task,
+)
 from sayiir_core.errors import NodeLookupError
+from sayiir_core.ports.backend import Backend
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.engine import HANGS, MISSING, Engine, StubError, fails, ok
 from tests.engine.shop import ORDER, GatewayError, charge, order_flow, reserve, ship, track
@@ -205,6 +214,9 @@ def test_typed_values_pass_by_the_annotations_of_the_task_that_is_replaced(
         ({"raises": []}, r"names no outcome"),
         ({"raises": [ValueError, 3]}, r"write ok\(3\) for a call that returns it"),
         ({"raises": UnicodeDecodeError}, r"give an instance, as UnicodeDecodeError\(…\)"),
+        ({"stand_in": "paid"}, r"'charge' is no function but 'paid'; .* write returns='paid'"),
+        ({"stand_in": 5}, r"'charge' is no function but 5"),
+        ({"stand_in": {}}, r"'charge' is no function but {}"),
     ],
 )
 def test_a_stub_that_makes_no_sense_is_refused_at_once(
@@ -300,6 +312,23 @@ def test_a_stub_is_bound_to_what_a_workflow_is_and_not_to_the_object(
     sayiir_engine.stub(charge, returns="stubbed", workflow=order_flow())
 
     assert "stubbed" == sayiir_engine.start(order_flow(), ORDER).tasks[charge].output
+
+
+def test_a_call_of_a_replaced_run_takes_nothing_from_that_of_the_new_one(
+    sayiir_engine: Engine, sayiir_backend: Backend
+) -> None:
+    """Both are under way at once, with one instance id, path and attempt."""
+    stub = sayiir_engine.stub(charge, raises=[ok("old", takes="20s"), ok("new", takes="25s")])
+    flow = Flow[Any, Any]("replaced").then(charge).build()
+    sayiir_engine.serve(flow)
+    WorkflowClient(sayiir_backend).submit(flow, "one", ORDER)
+    sayiir_engine.advance("10s")
+
+    run = sayiir_engine.start(flow, ORDER, "one", conflict_policy="terminate_existing")
+
+    assert "new" == run.output
+    assert ["old", "new"] == stub.outputs
+    assert [1, 1] == [call.attempt for call in stub.calls]
 
 
 def test_a_stub_for_another_workflow_waits_for_it(sayiir_engine: Engine) -> None:

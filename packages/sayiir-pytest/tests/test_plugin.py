@@ -195,6 +195,25 @@ def test_the_closest_marker_counts(suite: pytest.Pytester) -> None:
     ] == _named(result)
 
 
+def test_a_test_that_asks_while_it_runs_gets_the_store_of_its_marker(
+    suite: pytest.Pytester,
+) -> None:
+    """A method of unittest cannot be parametrised, and asks late, too."""
+    result = _run(
+        suite,
+        """
+        import pytest
+
+        @pytest.mark.sayiir(backend="sqlite")
+        def test_late(request):
+            assert "sqlite" == request.getfixturevalue("sayiir_backend_name")
+        """,
+        "--sayiir-backend=memory",
+    )
+
+    result.assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     ("marker", "complaint"),
     [

@@ -31,14 +31,14 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
     Raises ``pytest.Collector.CollectError`` for a marker that says nothing sensible.
     """
-    names = _names_of_marker(metafunc) or names_of_option(metafunc.config)
+    names = _names_of_marker(metafunc.definition) or names_of_option(metafunc.config)
     if names:
         metafunc.parametrize("sayiir_backend_name", names)
 
 
 def default_name(request: pytest.FixtureRequest) -> str:
-    """Return the store of a test that asked for it while it ran."""
-    names = names_of_option(request.config)
+    """Return the store of a test that asked for it while it ran: the first one that is named."""
+    names = _names_of_marker(request.node) or names_of_option(request.config)
     return names[0] if names else _DEFAULT
 
 
@@ -47,15 +47,15 @@ def ignores_leaks(node: pytest.Item) -> bool:
     return any(mark.kwargs.get("leaks") == "ignore" for mark in node.iter_markers("sayiir"))
 
 
-def _names_of_marker(metafunc: pytest.Metafunc) -> list[str]:
+def _names_of_marker(node: pytest.Item) -> list[str]:
     names: list[str] = []
     # The closest marker first: that of the function wins over those of its class and module.
-    for mark in metafunc.definition.iter_markers("sayiir"):
+    for mark in node.iter_markers("sayiir"):
         try:
             named = _read(mark)
         except ValueError as error:
             raise pytest.Collector.CollectError(
-                f"{metafunc.definition.nodeid}: @pytest.mark.sayiir{_shown(mark)}: {error}"
+                f"{node.nodeid}: @pytest.mark.sayiir{_shown(mark)}: {error}"
             ) from None
         names = names or named
     return names

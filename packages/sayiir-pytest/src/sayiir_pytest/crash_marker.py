@@ -44,7 +44,7 @@ class _Notes:
 
     runs: list[_Run] = field(default_factory=list[_Run])
     engines: list[Engine] = field(default_factory=list["Engine"])
-    reports: list[RecoveryReport] = field(default_factory=list["RecoveryReport"])
+    reports: list[RecoveryReport] | None = None
 
 
 _NOTES: Final = pytest.StashKey[_Notes]()
@@ -53,6 +53,11 @@ _NOTES: Final = pytest.StashKey[_Notes]()
 def is_marked(item: pytest.Item) -> bool:
     """Tell whether a test carries the marker."""
     return item.get_closest_marker(NAME) is not None
+
+
+def forget(item: pytest.Item) -> None:
+    """Forget what is known of a test that is about to begin."""
+    item.stash[_NOTES] = _Notes()
 
 
 def note_run(
@@ -83,11 +88,12 @@ def prove_marked(item: pytest.Item) -> Sequence[RecoveryReport]:
     marker = item.get_closest_marker(NAME)
     assert marker is not None, "only a marked test is proved"
     notes = _notes(item)
-    if notes.reports:
-        return notes.reports
-    for run in _named(marker) or [*notes.runs, *_of_engines(notes.engines)]:
-        options = {**run.options, **_options(marker)}
-        notes.reports.append(prove_recovery(run.workflow, run.input, **options))
+    if notes.reports is None:
+        runs = _named(item, marker) or [*notes.runs, *_of_engines(item, notes.engines)]
+        notes.reports = [
+            prove_recovery(run.workflow, run.input, **{**run.options, **_options(marker)})
+            for run in runs
+        ]
     if not notes.reports:
         pytest.fail(
             f"{item.nodeid} is marked {NAME}, but names no workflow and ran none: write "
@@ -110,14 +116,31 @@ def _notes(item: pytest.Item) -> _Notes:
     return item.stash.setdefault(_NOTES, _Notes())
 
 
-def _named(marker: pytest.Mark) -> list[_Run]:
+def _named(item: pytest.Item, marker: pytest.Mark) -> list[_Run]:
+    if len(marker.args) > 2:
+        pytest.fail(
+            f"{item.nodeid}: @pytest.mark.{NAME} takes a workflow, its input and options by name; "
+            f"write {marker.args[2]!r} as in mode='sigkill'",
+            pytrace=False,
+        )
     known = {**dict(zip(("workflow", "input"), marker.args, strict=False)), **marker.kwargs}
     if "workflow" not in known:
         return []
     return [_Run(workflow=known["workflow"], input=known.get("input"), options={})]
 
 
-def _of_engines(engines: Sequence[Engine]) -> list[_Run]:
+def _of_engines(item: pytest.Item, engines: Sequence[Engine]) -> list[_Run]:
+    for engine in engines:
+        for instance, _ in engine.started:
+            stubs = engine.stubs(instance.workflow)
+            if stubs:
+                # A proof knows no stubs: it would call what the test keeps from being called.
+                pytest.fail(
+                    f"{item.nodeid} is marked {NAME} and stubs {', '.join(map(repr, stubs))} of "
+                    f"workflow {instance.workflow.workflow_id!r}, but a proof calls the real tasks; "
+                    f"name a workflow that may run: @pytest.mark.{NAME}(workflow, input)",
+                    pytrace=False,
+                )
     return [
         _Run(
             workflow=instance.workflow,

@@ -84,6 +84,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         parametrize(metafunc)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Forget what a former try of the same test has proved, as a plugin that reruns makes them."""
+    if crash_marker.is_marked(item):
+        crash_marker.forget(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Prove what a marked test runs, once its body has passed."""

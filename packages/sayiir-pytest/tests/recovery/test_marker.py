@@ -173,6 +173,72 @@ def test_order():
     assert "names no workflow and ran none" in done.stdout
 
 
+def test_a_marked_test_that_stubs_is_refused_before_the_real_task_is_called(tmp_path: Path) -> None:
+    """A stub keeps the real thing from being called, and the proof knows no stubs."""
+    done = run(
+        tmp_path,
+        """
+@pytest.mark.sayiir_crashes
+def test_order(sayiir_engine):
+    sayiir_engine.stub(charge, returns=10)
+    assert 10 == sayiir_engine.run(order, 5).output
+
+def test_nothing_was_paid():
+    assert [] == paid
+""",
+    )
+
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
+    assert "stubs 'charge' of workflow 'order', but a proof calls the real tasks" in done.stdout
+
+
+def test_a_failed_proof_fails_again_when_its_test_is_run_again(tmp_path: Path) -> None:
+    """As plugins do that rerun what failed: nothing of the first try is left."""
+    (tmp_path / "conftest.py").write_text(
+        """
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(2):
+        item._initrequest()
+        for report in runtestprotocol(item, nextitem=nextitem, log=False):
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+    )
+    done = run(
+        tmp_path,
+        """
+@pytest.mark.sayiir_crashes(order, 5, effects=lambda: paid, drivers=["runner"], show=False)
+def test_named():
+    pass
+
+@pytest.mark.sayiir_crashes(effects=lambda: paid, drivers=["runner"], show=False)
+def test_run(sayiir_engine):
+    sayiir_engine.run(order, 5)
+""",
+    )
+
+    assert "4 failed" in done.stdout, done.stdout
+
+
+def test_a_third_value_of_the_marker_is_refused(tmp_path: Path) -> None:
+    """It would be a mode that is not proved."""
+    done = run(
+        tmp_path,
+        """
+@pytest.mark.sayiir_crashes(order, 5, "sigkill")
+def test_order():
+    pass
+""",
+    )
+
+    assert "1 failed" in done.stdout, done.stdout
+    assert "options by name; write 'sigkill' as in mode='sigkill'" in done.stdout
+
+
 @pytest.mark.parametrize("option", ["--markers"])
 def test_the_marker_is_declared(tmp_path: Path, option: str) -> None:
     """It is listed with its arguments."""

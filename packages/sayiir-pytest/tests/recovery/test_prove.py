@@ -278,6 +278,23 @@ def sqlite_in(folder: Path) -> Any:
     return make
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"signals": [("og", 5)]}, "never waits for a signal 'og'; it waits for 'go'"),
+        ({"drivers": []}, "drivers are runner, pool, not none"),
+        ({"limit": 0}, "1 at least, not 0"),
+        ({"limit": -1}, "1 at least, not -1"),
+    ],
+)
+def test_what_would_prove_less_than_it_seems_is_refused(
+    options: dict[str, Any], complaint: str
+) -> None:
+    """A misspelt signal leaves the run at its wait, undisturbed or not, which looks like a proof."""
+    with pytest.raises(ValueError, match=complaint):
+        prove_recovery(everything(), 1, show=False, **options)
+
+
 @pytest.mark.parametrize("driver", ["runner", "pool"])
 def test_processes_that_are_really_killed_are_recovered_from(driver: Any, tmp_path: Path) -> None:
     """A fork of this process dies by SIGKILL at each boundary, the real worker's too."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sayiir_core.authoring import get_task_context
+from sayiir_core.authoring import TaskContext, get_task_context
 
 
 class _Missing:
@@ -22,7 +22,7 @@ MISSING: Final[Any] = _Missing()
 
 
 CallKey = tuple[str, str, tuple[int, ...], int]
-"""What names a call: instance id, path, turns and attempt."""
+"""What names a call: run id, path, turns and attempt."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Call:
 
     path: str
     instance_id: str
+    run_id: str
     attempt: int
     turns: tuple[int, ...]
     at: datetime
@@ -45,7 +46,7 @@ class Call:
     @property
     def key(self) -> CallKey:
         """Return what names this call among those of its task."""
-        return self.instance_id, self.path, self.turns, self.attempt
+        return self.run_id, self.path, self.turns, self.attempt
 
 
 class CallLog:
@@ -79,10 +80,12 @@ class CallLog:
 
     def begin(self, arguments: tuple[Any, ...], now: datetime) -> Call:
         """Note the start of a call inside of a task."""
-        instance_id, path, turns, attempt = key_of_context()
+        context = _context()
+        run_id, path, turns, attempt = key_of_context()
         call = Call(
             path=path,
-            instance_id=instance_id,
+            instance_id=context.instance_id,
+            run_id=run_id,
             attempt=attempt,
             turns=turns,
             at=now,
@@ -94,6 +97,12 @@ class CallLog:
 
 def key_of_context() -> CallKey:
     """Return what names the call in which this is asked."""
+    context = _context()
+    run_id, _, _ = context.idempotency_key.partition("/")
+    return run_id, context.task_path, context.turns, context.attempt
+
+
+def _context() -> TaskContext:
     context = get_task_context()
     assert context is not None, "a driver sets the context of what it calls"
-    return context.instance_id, context.task_path, context.turns, context.attempt
+    return context

@@ -92,6 +92,7 @@ class Engine:
         conflict_policy: Policy = None,
     ) -> Instance:
         """Run like ``run``, with async tasks on the running loop."""
+        self._stage.caller_loop()
         instance = self._submit(workflow, input, instance_id, conflict_policy)
         await self._stage.drive_async(self._timeline.until_ended(InstanceId(instance.instance_id)))
         return instance
@@ -120,6 +121,7 @@ class Engine:
         conflict_policy: Policy = None,
     ) -> Instance:
         """Start like ``start``, with async tasks on the running loop."""
+        self._stage.caller_loop()
         instance = self._submit(workflow, input, instance_id, conflict_policy)
         await self.run_until_parked_async()
         return instance
@@ -195,6 +197,11 @@ class Engine:
                 f"a stub for {_name_of(task)} needs exactly one of: a function that stands in, "
                 f"returns=, raises="
             )
+        if stand_in is not None and not callable(stand_in):
+            raise StubError(
+                f"the stand-in for {_name_of(task)} is no function but {stand_in!r:.80}; for a call "
+                f"that returns it write returns={stand_in!r:.40}"
+            )
         stub = Stub(_name_of(task), self.clock.now, chosen, to_timedelta(takes))
         self._stage.add(Binding(task, stub, workflow), stand_in)
         return stub
@@ -240,6 +247,14 @@ class Engine:
     def check_caller(self) -> None:
         """Raise ``WorkflowError`` where only an ``_async`` form can go on."""
         self._stage.check_caller()
+
+    def check_async_caller(self) -> None:
+        """Raise ``WorkflowError`` where only a blocking form can go on."""
+        self._stage.caller_loop()
+
+    def stubs(self, workflow: AnyWorkflow) -> list[str]:
+        """Return the paths of the tasks of a served workflow that stubs stand in for."""
+        return self._stage.stubs(workflow)
 
     def _submit(
         self, workflow: AnyWorkflow, value: Any, instance_id: str | None, policy: Policy

@@ -214,6 +214,7 @@ class Instance:
         self._engine.run_until_parked()
 
     async def _go_on_async(self, request: Callable[[], None]) -> None:
+        self._engine.check_async_caller()
         request()
         await self._engine.run_until_parked_async()
 

@@ -52,4 +52,4 @@ class Running:
         """Return what names the call."""
         lease, cursor = self.held.claim.lease, self.held.claim.cursor
         attempt = cursor.attempt - cursor.fresh_from + 1
-        return lease.instance_id, self.attempt.body.node.path, cursor.turns, attempt
+        return lease.run_id, self.attempt.body.node.path, cursor.turns, attempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -57,6 +58,17 @@ class Stage:
         found = [it for it in self.workflows if it.definition.identity == identity]
         return found[0] if found else None
 
+    def stubs(self, workflow: AnyWorkflow) -> list[str]:
+        """Return the paths of the tasks of a served workflow that stubs stand in for."""
+        identity = workflow.definition.identity
+        return [
+            node.path
+            for program in self._programs
+            if program.identity == identity
+            for node in program.definition.nodes
+            if program.stub(node.ordinal) is not None
+        ]
+
     def add(self, binding: Binding, stand_in: Callable[..., Any] | None = None) -> None:
         """Bind a stub or a spy, checked at once if it is meant for one workflow."""
         self._guard.watch([stand_in])
@@ -78,6 +90,16 @@ class Stage:
                 "the _async form, as in: await engine.run_async(…)"
             )
 
+    def caller_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop that runs; raises ``WorkflowError`` where only a blocking form can go on."""
+        loop = running_loop()
+        if loop is None:
+            raise WorkflowError(
+                "the _async forms need a running asyncio loop; call the blocking form instead, "
+                "as in engine.run(…), which waits for nothing"
+            )
+        return loop
+
     def drive(self, limit: Limit) -> None:
         """Let things happen, as far as the limit says."""
         self.check_caller()
@@ -87,12 +109,7 @@ class Stage:
 
     async def drive_async(self, limit: Limit) -> None:
         """Let things happen like ``drive``, with coroutines on the running loop."""
-        loop = running_loop()
-        if loop is None:
-            raise WorkflowError(
-                "the _async forms need a running asyncio loop; call the blocking form instead, "
-                "as in engine.run(…), which waits for nothing"
-            )
+        loop = self.caller_loop()
         with self._host.hosted(loop), self._guard.guarding(loop):
             for until in self._steps(limit):
                 await self._host.pump_async(until)

@@ -208,6 +208,7 @@ class EngineWorker:
         return Call(
             path=attempt.body.node.path,
             instance_id=held.claim.lease.instance_id,
+            run_id=held.claim.lease.run_id,
             attempt=cursor.attempt - cursor.fresh_from + 1,
             turns=cursor.turns,
             at=self._clock.now(),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.ports.backend import Backend
+from sayiir_core.workflow.node import SignalNode
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.process import World
 from sayiir_pytest.recovery.attempt import Attempt, Bench, Plan
@@ -60,10 +61,12 @@ def prove_recovery(
     boundaries per driver, chosen by ``seed``. ``same`` compares two outputs. The report is printed
     unless ``show`` is False; its ``check()`` raises if anything was wrong.
 
-    Raises ``ValueError`` for a mode that the store cannot have, ``TypeError`` for what is no workflow
+    Raises ``ValueError`` for a mode that the store cannot have, a signal that the workflow never waits
+    for, no driver or a limit below 1, ``TypeError`` for what is no workflow
     or no function that makes a backend.
     """
     case = Case(workflow=built_workflow(workflow), input=input, signals=tuple(signals))
+    _check(case, drivers, limit)
     world = _world(backend, mode)
     is_real = mode == "sigkill"
     with closing(world.store), BySigkill() if is_real else nullcontext(ByException()) as manner:
@@ -83,6 +86,25 @@ def prove_recovery(
     if show:
         sys.stdout.write(f"{report}\n")
     return report
+
+
+def _check(case: Case, drivers: Sequence[Driver], limit: int | None) -> None:
+    """Raise ``ValueError`` for what would prove less than it seems to."""
+    unknown = [driver for driver in drivers if driver not in SIMULATED]
+    if unknown or not drivers:
+        which = repr(unknown[0]) if unknown else "none"
+        raise ValueError(f"drivers are {', '.join(SIMULATED)}, not {which}")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit= is how many boundaries are tried, 1 at least, not {limit}")
+    awaited = sorted(
+        {it.signal_name for it in case.workflow.definition.nodes if isinstance(it, SignalNode)}
+    )
+    for name, _ in case.signals:
+        if name not in awaited:
+            raise ValueError(
+                f"workflow {case.workflow.workflow_id!r} never waits for a signal {name!r}; it "
+                f"waits for {', '.join(map(repr, awaited)) or 'none'}"
+            )
 
 
 def _world(backend: MakeBackend, mode: Mode) -> World:
@@ -120,8 +142,6 @@ def _all_trials(
     trials: list[Trial] = []
     total = 0
     for driver in drivers:
-        if driver not in SIMULATED:
-            raise ValueError(f"drivers are {', '.join(SIMULATED)}, not {driver!r}")
         plan = _rehearse(bench, driver)
         total += len(plan.boundaries)
         usual = Attempt(bench, plan, UNDISTURBED)
