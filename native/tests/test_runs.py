@@ -65,7 +65,7 @@ def steps_take(codec: str, step: Any, folder: Path) -> float:
     times: list[float] = []
     for name, workflow in (("without", alone), ("with", chain(step, codec))):
         start = time.process_time()
-        run_durable_workflow(workflow, name, 40_000, backend)
+        run_durable_workflow(workflow, name, 100_000, backend)
         times.append(time.process_time() - start)
     return times[1] - times[0]
 

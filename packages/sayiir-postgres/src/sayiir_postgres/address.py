@@ -11,11 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 _DEFAULTS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "fallback_application_name": "sayiir",
+    # So that a peer that vanished without a word is noticed within half a minute.
     "tcp_user_timeout": 30_000,
-}
-
-# So that a peer that vanished without a word is noticed within half a minute.
-_KEEPALIVES: Final[dict[str, Any]] = {
     "keepalives_idle": 15,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -47,7 +44,6 @@ class Address:
         """Return the keywords for a connection that stays, and that the server lists by purpose."""
         name = self._setting("application_name", "PGAPPNAME") or "sayiir"
         return {
-            **_KEEPALIVES,
             **self.parameters,
             "application_name": f"{name} {purpose}",
         }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
+from time import monotonic
 
 import pytest
 
 from sayiir_core.authoring import Flow, task
 from sayiir_runtime.memory.checkpoints import MemoryCheckpoints
+from sayiir_runtime.memory.instances import MemoryInstances
 from sayiir_runtime.runner.attempt import Attempt
 from sayiir_runtime.worker.pace import Pace
 
@@ -30,9 +33,10 @@ def idt(value):
     return value
 
 
-def attempts():
+def attempts(workflow_id):
     gc.collect()
-    return [it for it in gc.get_objects() if type(it) is Attempt]
+    ours = [it for it in gc.get_objects() if type(it) is Attempt]
+    return [it for it in ours if it.program.workflow_id == workflow_id]
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
@@ -106,4 +110,35 @@ def test_an_idle_worker_keeps_no_values_of_what_it_ran(start, client, until, lim
     for handle in [client.submit(workflow, f"i{number}", [number]) for number in range(20)]:
         handle.wait(LATE)
 
-    until(lambda: not attempts())
+    until(lambda: not attempts("large"))
+
+
+def test_a_slow_look_at_the_store_delays_no_timeout(start, client, monkeypatch):
+    """The thread that asks about long bodies is not the one that ends those that run too long."""
+    asked, go_on = threading.Event(), threading.Event()
+    headers = MemoryInstances.headers
+
+    def hang(self, ids):
+        if threading.current_thread().name.endswith("-ask"):
+            asked.set()
+            assert go_on.wait(LATE)
+        return headers(self, ids)
+
+    @task(timeout=0.3)
+    async def endless(value):
+        await asyncio.sleep(3600)
+
+    long = Flow("long").then(lambda _: go_on.wait(LATE)).build()
+    short = Flow("short").then(endless).build()
+    start(long, short, concurrency=2)
+    monkeypatch.setattr(MemoryInstances, "headers", hang)
+    client.submit(long, "long", 1)
+    assert asked.wait(LATE)
+
+    began = monotonic()
+    ended = client.submit(short, "short", 1).wait(LATE)
+    took = monotonic() - began
+    go_on.set()
+
+    assert ended.error.startswith("TaskTimeoutError")
+    assert took < 5

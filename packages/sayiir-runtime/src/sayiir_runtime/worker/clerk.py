@@ -1,8 +1,9 @@
-"""The thread that looks after what runs: timeouts, requests from outside, a blocked loop or pool.
+"""The threads that look after what runs: timeouts, requests from outside, a blocked loop or pool.
 
-How this works: it never touches the store for a body that has just started, so quick steps cost
-nothing. What runs longer than an interval is looked up now and then, many at a time, so that a body
-whose instance was cancelled or replaced learns it through its context.
+How this works: one thread enforces timeouts and never touches the store, so that no slow call of
+the store delays one. Another asks the store. It does not ask for a body that has just started, so
+quick steps cost nothing. What runs longer than an interval is looked up now and then, many at a
+time, so that a body whose instance was cancelled or replaced learns it through its context.
 """
 
 from __future__ import annotations
@@ -53,11 +54,13 @@ class Clerk:
         self._changed = threading.Condition()
         self._is_stopping = False
         self._is_called = False
-        self._looked = self._swept = monotonic()
+        self._stopping = threading.Event()
+        self._swept = monotonic()
         self._seen: set[Held] = set()
 
     def stop(self) -> None:
         """End soon."""
+        self._stopping.set()
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
@@ -74,11 +77,20 @@ class Clerk:
         while not self._is_stopping:
             try:
                 self._turn()
-            except BackendError as error:
-                logger.debug("the store cannot be asked, trying again: %s", error)
             except Exception:
                 logger.exception("looking after the running tasks failed, trying again")
             self._wait()
+
+    def ask(self) -> None:
+        """Ask the store about bodies, and tidy it, until stopped; on a thread of its own."""
+        while not self._stopping.wait(_LOOK_SECONDS):
+            try:
+                self._tell_unwanted()
+                self._sweep()
+            except BackendError as error:
+                logger.debug("the store cannot be asked, trying again: %s", error)
+            except Exception:
+                logger.exception("asking about the running tasks failed, trying again")
 
     def _wait(self) -> None:
         with self._changed:
@@ -94,10 +106,9 @@ class Clerk:
             self._crew.abandon(late)
             self._after()
         self._crew.watch()
+
+    def _sweep(self) -> None:
         moment = monotonic()
-        if moment - self._looked > _LOOK_SECONDS:
-            self._looked = moment
-            self._tell_unwanted()
         if moment - self._swept > _SWEEP_SECONDS:
             self._swept = moment
             before = self._backend.now() - self._retention

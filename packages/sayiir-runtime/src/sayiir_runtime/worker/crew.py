@@ -15,7 +15,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from time import monotonic
 from typing import Any, Final
 
 from sayiir_core.errors import BackendError
@@ -28,10 +27,10 @@ from sayiir_runtime.runner.looks import Looks
 from sayiir_runtime.runner.pool import ThreadPool
 from sayiir_runtime.worker.desk import Desk
 from sayiir_runtime.worker.held import Held
+from sayiir_runtime.worker.loop_check import LoopCheck
 
 logger = logging.getLogger("sayiir.worker")
 
-BLOCKED_SECONDS: Final = 1.0
 _READERS: Final = 4
 
 
@@ -69,8 +68,7 @@ class Crew:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_loop_called = False
         self._tasks: dict[Attempt, asyncio.Task[None]] = {}
-        self._asked: float | None = None
-        self._is_reported = False
+        self._check = LoopCheck(name)
         self._readers = ThreadPool(_READERS, f"{name}-input")
 
     @property
@@ -81,8 +79,7 @@ class Crew:
     @property
     def loop_lag(self) -> float:
         """Return for how many seconds the event loop has not answered, 0 if it does."""
-        asked = self._asked
-        return 0.0 if asked is None else monotonic() - asked
+        return self._check.lag
 
     def wake(self) -> None:
         """Look for bodies to start; cheap if there are none."""
@@ -148,14 +145,11 @@ class Crew:
 
     def _work(self) -> None:
         self._is_calling = False
-        attempt: Attempt | None = None
         while not self._is_closed:
             # While this thread rests it keeps no values of what it ran.
-            attempt = None
+            attempt: Attempt | None = None
             held = self._desk.take(is_async=False)
             if held is None:
-                # An idle thread must not keep alive what it has run last.
-                attempt = None
                 if self._desk.can_commit():
                     self._on_end()
                 self._rest()
@@ -291,7 +285,8 @@ class Crew:
             self._tasks.clear()
             self._end([it for it in running if it.body is not None and it.body.is_async])
             with self._changed:
-                self._loop = self._asked = None
+                self._loop = None
+                self._check.answered()
                 self._is_loop_called = False
             self.wake()
 
@@ -376,26 +371,16 @@ class Crew:
         What got no thread when it was first asked for is asked for again.
         """
         self.wake()
-        moment = monotonic()
         if self._loop is None:
             return
-        if self._asked is None:
-            self._asked = moment
+        if self._check.is_open:
+            self._check.report(attempt.body.node.path for attempt in list(self._tasks))
+        else:
+            self._check.ask()
             self._tell_loop(self._answer)
-        elif moment - self._asked > BLOCKED_SECONDS and not self._is_reported:
-            self._is_reported = True
-            paths = sorted({attempt.body.node.path for attempt in list(self._tasks)})
-            logger.warning(
-                "the event loop of %s has not turned for %.1f s; one of its tasks blocks it, and "
-                "all others wait: %s",
-                self._name,
-                moment - self._asked,
-                ", ".join(paths),
-            )
 
     def _answer(self) -> None:
-        self._asked = None
-        self._is_reported = False
+        self._check.answered()
         # A task that is cancelled before its first step ends without a word.
         silent = {attempt for attempt, task in self._tasks.items() if task.done()}
         if silent:

@@ -145,7 +145,8 @@ class Desk:
             while self._has_room() and (held := self._ready.take(is_async)) is not None:
                 if held.waiting_since <= latest:
                     # What stood here too long may be in other hands already.
-                    self._put_back(held)
+                    self.counts.put_back += 1
+                    self._give_back(held)
                 elif held.is_unmarked:
                     self._mark(held)
                 else:
@@ -198,7 +199,7 @@ class Desk:
         held.outcome = held.attempt.outcome
         held.phase = Phase.ENDED
         self._ended.append(held)
-        self._pace.note(1)
+        self._pace.note(self.monotonic())
 
     def unfit(self, held: Held) -> None:
         """Give back a cursor whose input could not be read just now."""
@@ -323,11 +324,13 @@ class Desk:
     def give_back(self) -> list[Lease]:
         """Return, once, the leases to release: of what waited too long, or may not go on here."""
         with self._lock:
-            latest = self.monotonic() - self.reserve_seconds
+            moment, longest = self.monotonic(), self.reserve_seconds
+            patience = longest if self._has_room() else self._pace.patience(moment, longest)
             for held in self._ones(Phase.READY):
-                if held.waiting_since <= latest:
+                if held.waiting_since <= moment - patience:
                     self._ready.remove(held)
-                    self._put_back(held)
+                    self.counts.put_back += 1
+                    self._give_back(held)
             returned, self._returned = self._returned, []
             return returned
 
@@ -382,10 +385,6 @@ class Desk:
         if held.phase is Phase.READY:
             self._ready.remove(held)
         self._drop(held)
-
-    def _put_back(self, held: Held) -> None:
-        self.counts.put_back += 1
-        self._give_back(held)
 
     def _drop(self, held: Held) -> None:
         if held.phase is Phase.RUNNING:

@@ -1,6 +1,6 @@
 """The threads of one started worker, and their orderly end.
 
-How this works: four threads share one desk. The claimer fills it, the crew's threads and loop run
+How this works: five threads share one desk. The claimer fills it, the crew's threads and loop run
 bodies, the committer empties it, the clerk looks after what runs. None of them waits for another
 except through the desk, and none calls user code but the crew. The thread that claims also ends
 the worker: it lets what runs end, gives the rest back, and ends the session.
@@ -133,6 +133,7 @@ class Team:
         yield "claim", self._serve
         yield "commit", self._committer.run
         yield "clerk", self._clerk.run
+        yield "ask", self._clerk.ask
         if self._sampler is not None:
             yield "sample", self._sampler.run
 
