@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ class Opened:
     changed.
     """
 
-    __slots__ = ("_codec", "_flags", "_lock", "_root", "_start", "payload")
+    __slots__ = ("_codec", "_flags", "_lock", "_pid", "_root", "_start", "payload")
 
     def __init__(self, codec: Codec, payload: bytes, start: int, flags: int) -> None:
         self.payload = payload
@@ -32,6 +33,7 @@ class Opened:
         self._flags = flags
         self._root: Any = _UNKNOWN
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     def decode(self, form: ValueForm | None = None) -> Any:
         """Return the value, as the form says if there is one; errors as the codec's."""
@@ -42,6 +44,9 @@ class Opened:
     def root(self) -> Any:
         """Return the value as a view, made by the first call; errors as ``decode``."""
         if self._root is _UNKNOWN:
+            if self._pid != os.getpid():
+                # At the fork a thread may have held the lock that is not here to let it go.
+                self._lock, self._pid = threading.Lock(), os.getpid()
             # All others wait for the first, instead of validating the same bytes beside it.
             with self._lock:
                 if self._root is _UNKNOWN:
