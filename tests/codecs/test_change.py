@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
@@ -138,6 +138,44 @@ def test_the_value_model_of_the_codec_holds_in_every_driver(store: Store) -> Non
     backend.close()
 
     assert {"kept": ("tuple", "tuple"), "lost": ("list", "list")} == seen
+
+
+@sayiir.task(codec="msgpack")
+def seal(_: int) -> bytes:
+    """Give what JSON cannot hold."""
+    return b"\x00\xff"
+
+
+def count(number: int) -> int:
+    """Give what it can hold, as JSON."""
+    return number + 1
+
+
+class Parts(TypedDict):
+    """What the two give."""
+
+    seal: bytes
+    count: int
+
+
+def join_parts(parts: Parts) -> str:
+    """Read both."""
+    return f"{parts['seal'].hex()} {parts['count']}"
+
+
+def join_look(parts: sayiir.Lazy[Parts]) -> str:
+    """Read both, one of them without loading."""
+    return f"{parts.load()['seal'].hex()} {parts['count']}"
+
+
+@pytest.mark.parametrize("join", [join_parts, join_look])
+def test_a_typed_join_reads_branches_of_several_codecs(join: Any) -> None:
+    """Whatever its own codec could hold: nothing of what it is given is stored again."""
+    flow = sayiir.Flow[int, str]("mixed").fork().branch(seal).branch(count).join(join).build()
+
+    status = sayiir.run_durable_workflow(flow, "one", 1, sayiir.InMemoryBackend())
+
+    assert "00ff 2" == status.output, status.error
 
 
 @pytest.mark.parametrize("name", ["nope", "rkyw", "zstd+nope", "zstd", "json+json"])

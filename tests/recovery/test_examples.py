@@ -26,7 +26,7 @@ LIMITS: dict[str, int | None] = {"memory": None, "sqlite": 20, "postgres": 6}
 KILLS: dict[str, int | None] = {"sqlite": 8, "postgres": 3}
 # It takes fifty steps, each of them like the next.
 REPORT_LIMITS = {"memory": 40, "sqlite": 6, "postgres": 2}
-MODULES = ("main", "flow", "orders", "analysis", "report", "progress")
+MODULES = ("main", "flow", "orders", "analysis", "report", "progress", "service")
 
 MakeBackend = Callable[[VirtualClock], Backend]
 
@@ -83,7 +83,11 @@ def distributed_order(load: Load, folder: Path) -> Example:
     )
 
 
-RUNS = [hello, order, forgotten_order, report, distributed_order]
+def traced_order(load: Load, _folder: Path) -> Example:
+    return Example(load("05_traced_service", "service").order, "lamp")
+
+
+RUNS = [hello, order, forgotten_order, report, distributed_order, traced_order]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args, get_origin
 
-from sayiir_core.errors import InvalidValueError
+from sayiir_core.errors import EncodeError, InvalidValueError
 from sayiir_core.ports.codec import Place, ValueForm
 from sayiir_core.ports.view import Lazy
 from sayiir_runtime.codec.annotation import read_hints
@@ -124,7 +124,21 @@ class _Reader:
     def decode_plain(self, value: Any) -> Any:
         """Return the value as the annotation says, of one that was put together of others."""
         payloads = self._payloads.unsealed
-        return self._decoded(payloads.open(payloads.encode(value)))
+        try:
+            payload = payloads.encode(value)
+        except EncodeError:
+            # A branch of another codec gave what this one cannot hold, such as bytes.
+            if self._form is None:
+                raise
+            return self._formed(value)
+        return self._decoded(payloads.open(payload))
+
+    def _formed(self, value: Any) -> Any:
+        assert self._form is not None
+        try:
+            return self._form.load_rich(value)
+        except InvalidValueError as error:
+            raise self._misfit(error) from error.__cause__
 
     def look(self, payload: bytes, place: Place | None = None, /) -> Any:
         """Return a look at the value."""
@@ -136,11 +150,7 @@ class _Reader:
 
     def look_at_plain(self, value: Any) -> Any:
         """Return a look at a value that was put together of others, which may be views."""
-        return Lazy[Any](lambda: view_of(value), lambda: self._loaded(value))
-
-    def _loaded(self, value: Any) -> Any:
-        payloads = self._payloads.unsealed
-        return self._decoded(payloads.open(payloads.encode(value)))
+        return Lazy[Any](lambda: view_of(value), lambda: self.decode_plain(value))
 
     def _decoded(self, opened: Opened) -> Any:
         try:
