@@ -336,3 +336,28 @@ def test_a_double_effect_is_found_where_processes_are_really_killed(tmp_path: Pa
 
     assert [] == report.faults
     assert {"charge"} == {doubled.task for doubled in report.doubled}
+
+
+async def rest_an_hour(value: int) -> int:
+    await asyncio.sleep(3600)
+    return value + 1
+
+
+def test_a_coroutine_that_sleeps_takes_no_time_in_a_proof() -> None:
+    """Not with a runner either, and beside a branch that does not sleep."""
+    workflow = (
+        Flow[int, Any]("rest")
+        .then(rest_an_hour)
+        .fork()
+        .branch(rest_an_hour, name="slow")
+        .branch(inc, name="quick")
+        .join(total)
+        .build()
+    )
+    began = time.monotonic()
+
+    report = prove_recovery(workflow, 1, show=False)
+
+    assert report.ok, str(report)
+    assert {"runner", "pool"} == {trial.driver for trial in report.trials}
+    assert time.monotonic() - began < 60

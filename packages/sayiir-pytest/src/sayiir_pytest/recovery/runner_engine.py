@@ -39,7 +39,8 @@ class RunnerEngine:
             make_bodies=lambda: PatientBodies(scene),
         )
         journal, starts = scene.journal, self.backend.body_starts
-        self._workflow = Bindings(journal, starts, engine=scene.engines).bind(scene.case.workflow)
+        bindings = Bindings(journal, starts, engine=scene.engines, pushed=True)
+        self._workflow = bindings.bind(scene.case.workflow)
 
     @property
     def calls(self) -> int:
