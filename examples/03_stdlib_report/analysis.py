@@ -6,6 +6,7 @@ Tallies are plain JSON values, so that they can be stored between two batches.
 from __future__ import annotations
 
 import ast
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 Tally = dict[str, Any]
 
 TOP = 10
+_PARSING = threading.Lock()
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 _DECISIONS = (
@@ -79,7 +81,10 @@ def complexity(tally: Tally, sources: Sequence[Source]) -> Tally:
 def _parsed(sources: Sequence[Source]) -> Iterator[tuple[str, ast.Module]]:
     for source in sources:
         try:
-            yield source.name, ast.parse(source.text)
+            # Threads that parse at the same time can fail on CPython 3.11.
+            with _PARSING:
+                tree = ast.parse(source.text)
+            yield source.name, tree
         except (SyntaxError, ValueError):
             continue
 

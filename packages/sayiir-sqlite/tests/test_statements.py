@@ -23,6 +23,8 @@ SCANNED = {
     # There are as many live sessions as processes.
     "sessions_live": ["sessions"],
     "claim_candidates": ["s"],
+    # What a range of the index gave, and no more of it than shall be counted.
+    "backlog": ["(subquery-1)"],
     # It goes with pruning, and reads one row per start of a worker, and of the runs the first one.
     "sessions_forget": ["sessions", "instances"],
     "session_lanes_forget": ["sessions", "instances"],

@@ -105,6 +105,8 @@ def _decide(
     header = _header(new, now)
     head, claim = born(header, node=new.node, group=new.group, priority=new.priority)
     document.take_head(head)
+    # A hint of the former run may be for the very same instant, and says whom that run avoided.
+    document.queued = {}
     puts = {
         key.birth_key(new.run_id): birth_value(new.instance_id, now, new.run_id),
         key.input_key(new.run_id): new.input,

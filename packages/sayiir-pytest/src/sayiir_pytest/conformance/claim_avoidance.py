@@ -40,6 +40,16 @@ class AvoidanceCases(Conformance):
         assert [] == passed_over
         assert [hand.instance_id] == ids(given)
 
+    def test_a_run_that_replaces_a_failed_attempt_avoids_nobody(self, rig: Rig) -> None:
+        """Also at the very instant at which that attempt was due again."""
+        unlucky, _ = serving(rig), serving(rig)
+        hand = fail(rig, unlucky)
+        rig.clock.advance(BACKOFF)
+
+        rig.backend.instances.create([rig.new(instance_id=hand.instance_id, replace=True)])
+
+        assert [hand.instance_id] == ids(rig.claim(unlucky))
+
     def test_a_session_that_serves_no_lane_may_take_what_others_avoid(self, rig: Rig) -> None:
         """Look at who failed, not at who serves the lane, when somebody else asks."""
         hand = fail(rig, serving(rig))

@@ -140,8 +140,10 @@ class Attempt:
             task = asyncio.current_task()
             if not self.is_set and (task is None or not task.cancelling()):
                 return self.fail(cancelled)
-            # Somebody cancelled the body from outside, as a loop does that shuts down.
-            self.error = cancelled
+            # Somebody cancelled the body from outside, as a loop does that shuts down. What was
+            # given up keeps the outcome that it was given.
+            if self.outcome is None:
+                self.error = cancelled
             return None
         except BaseException as error:  # noqa: BLE001 - the boundary around user code
             return self.fail(error)

@@ -207,7 +207,8 @@ class BodyRunner:
             self._conclude(attempt)
 
     def _conclude(self, attempt: Attempt) -> None:
-        if self._loop is None and isinstance(attempt.error, asyncio.CancelledError):
+        is_ours = self._loop is None and not attempt.is_set
+        if is_ours and isinstance(attempt.error, asyncio.CancelledError):
             # On a private loop only another body can have done that; nobody is to be ended by it.
             attempt.fail(attempt.error)
         self._end(attempt)
