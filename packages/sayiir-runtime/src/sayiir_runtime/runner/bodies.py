@@ -62,7 +62,7 @@ class BodyRunner:
         context = contextvars.copy_context()
         if attempt.body.is_async:
             self._coroutines += 1
-            self._jobs[attempt] = self._start_coroutine(attempt, context)
+            self._start_coroutine(attempt, context)
         else:
             self._jobs[attempt] = self._threads().submit(
                 lambda: context.run(self._run_here, attempt)
@@ -168,9 +168,11 @@ class BodyRunner:
         if not attempt.is_set or attempt in self._jobs:
             self._ended.put(attempt)
 
-    def _start_coroutine(self, attempt: Attempt, context: contextvars.Context) -> Future[Any]:
+    def _start_coroutine(self, attempt: Attempt, context: contextvars.Context) -> None:
         loop = self._loop or self._own_loop()
+        # Before it begins: it may break the loop, and whoever notices that looks here for it.
         future: Future[Any] = Future()
+        self._jobs[attempt] = future
 
         def begin() -> None:
             if future.cancelled():
@@ -188,7 +190,6 @@ class BodyRunner:
                 raise
             attempt.fail(RuntimeError(LOOP_BROKEN))
             self._ended.put(attempt)
-        return future
 
     async def _await(self, attempt: Attempt) -> None:
         try:
