@@ -228,7 +228,7 @@ class SendsABadBatchAgain(Committer):
     """Send a batch that the store fails on again as it is, instead of one by one."""
 
     def _set_apart(self, batch: list[Held], error: Exception) -> None:
-        self._desk.gate.end_commit()
+        self._desk.gate.end_commit(self)
         self._unsent.append(batch)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sayiir_core.ports.clock import Clock
 
@@ -18,7 +18,7 @@ class ServerClock:
     def __init__(self, given: Clock | None) -> None:
         self._given = given
         self._lock = threading.Lock()
-        self._offset: timedelta | None = None
+        self._offset: float | None = None  # from the monotonic clock to the epoch, in seconds
         self._latest = datetime.min.replace(tzinfo=UTC)
 
     @property
@@ -37,7 +37,7 @@ class ServerClock:
 
     def observe(self, server: datetime, *, before: float, after: float) -> None:
         """Take the server's time as read between two readings of the monotonic clock."""
-        offset = server - _since_boot((before + after) / 2)
+        offset = server.timestamp() - (before + after) / 2
         with self._lock:
             self._offset = offset
 
@@ -47,12 +47,6 @@ class ServerClock:
             return self._given.now()
         with self._lock:
             assert self._offset is not None, "the clock is read after the first connection"
-            self._latest = max(self._latest, self._offset + _since_boot(time.monotonic()))
+            now = datetime.fromtimestamp(self._offset + time.monotonic(), UTC)
+            self._latest = max(self._latest, now)
             return self._latest
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _since_boot(monotonic: float) -> datetime:
-    return _EPOCH + timedelta(seconds=monotonic)

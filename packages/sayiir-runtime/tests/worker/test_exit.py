@@ -156,7 +156,7 @@ def test_what_was_acknowledged_before_the_end_is_there_after_it(tmp_path: Path) 
     assert InstanceState.RUNNING is heads["hanging"].header.state
 
 
-@pytest.mark.parametrize("missing", ["claim", "commit", "clerk"])
+@pytest.mark.parametrize("missing", ["claim", "commit-1", "commit-2", "clerk"])
 def test_a_worker_that_gets_no_threads_does_not_start(
     monkeypatch: pytest.MonkeyPatch, backend: Any, client: Any, until: Any, missing: str
 ) -> None:

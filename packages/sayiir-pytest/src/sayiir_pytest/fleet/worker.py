@@ -32,6 +32,8 @@ _BEAT_SECONDS = 5.0
 _GRACE_SECONDS = 10.0
 _SETTLE_SECONDS = 5.0
 _STEP_SECONDS = 0.1
+# Batches are small here; two of one worker shall overlap all the same.
+_LEAST_BESIDE = 2
 
 
 Kills = Callable[[InstanceId, int], bool]
@@ -84,13 +86,17 @@ class VirtualWorker:
         self._equip(parts, Outage(self.desk.counts, worker_id, self._world.random))
 
     def _equip(self, parts: Parts, outage: Outage) -> None:
-        committer = parts.committer(
-            self.desk,
-            self._backend.checkpoints,
-            outage,
-            after=self._look_around,
-            session_lost=self._lose_session,
-        )
+        committers = [
+            parts.committer(
+                self.desk,
+                self._backend.checkpoints,
+                outage,
+                after=self._look_around,
+                session_lost=self._lose_session,
+                least=least,
+            )
+            for least in (1, _LEAST_BESIDE)
+        ]
         self._claimer = parts.claimer(
             self.desk,
             self._backend,
@@ -99,11 +105,11 @@ class VirtualWorker:
             self._world.random,
             poll=None,
             admitted=self._look_around,
-            settled=self._settle_commits,
+            settled=self._wake_commits,
             session_lost=self._lose_session,
         )
         self._claims = Loop(self.process, self.perform, self._claimer.turn)
-        self._commits = Loop(self.process, self.perform, committer.turn)
+        self._commits = [Loop(self.process, self.perform, it.turn) for it in committers]
 
     def start(self) -> None:
         """Begin to work."""
@@ -152,7 +158,7 @@ class VirtualWorker:
         self._finish(self._world.monotonic() + _SETTLE_SECONDS)
 
     def _finish(self, until: float) -> None:
-        self._commits.wake()
+        self._wake_commits()
         self.perform(self._settle(), partial(self._settled, until))
 
     def _settle(self) -> Script[bool]:
@@ -214,12 +220,13 @@ class VirtualWorker:
         self._claimer.hint()
         self._claims.wake()
 
-    def _settle_commits(self) -> None:
-        self._commits.wake()
+    def _wake_commits(self) -> None:
+        for loop in self._commits:
+            loop.wake()
 
     def _look_around(self) -> None:
         self._start_bodies()
-        self._commits.wake()
+        self._wake_commits()
         if self.desk.quota():
             self._claims.wake()
 
@@ -257,7 +264,7 @@ class VirtualWorker:
             while (held := self.desk.take(is_async)) is not None:
                 self._begin(held)
         if self.desk.can_commit():
-            self._commits.wake()
+            self._wake_commits()
 
     def _begin(self, held: Held) -> None:
         attempt = held.begin(MISSING, self.process.now)
@@ -315,7 +322,7 @@ class VirtualWorker:
         self._bodies.pop(attempt, None)
         self.desk.ended(held, attempt)
         self._start_bodies()
-        self._commits.wake()
+        self._wake_commits()
 
     def _look_after(self) -> None:
         """Give up what runs too long, as the thread does that looks after bodies."""

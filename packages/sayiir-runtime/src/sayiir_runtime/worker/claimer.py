@@ -234,8 +234,9 @@ class Claimer:
                 # The reconciliation gives back what is not known here.
                 self._desk.gate.is_unclear = True
                 raise
-        age = self._desk.monotonic() - self._reconciled
-        if self._desk.gate.is_unclear or age > self._keeper.ttl.total_seconds():
+        if self._desk.monotonic() - self._reconciled > self._keeper.ttl.total_seconds():
+            self._desk.gate.is_unclear = True
+        if self._desk.gate.is_unclear:
             yield from self._reconcile()
 
     def _reconcile(self) -> Script[None]:

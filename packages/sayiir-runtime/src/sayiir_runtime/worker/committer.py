@@ -29,12 +29,17 @@ logger = logging.getLogger("sayiir.worker")
 IDLE: Final = 1.0
 _ASIDE_SECONDS: Final = 1.0
 
+LEAST_BESIDE: Final = 100
+"""How many checkpoints are worth a batch beside one that is under way."""
+
 
 class Committer:
     """Commit batches of one desk, from one thread.
 
     ``after`` is called when answers have changed the desk; ``session_lost`` when the store calls
-    the session ended.
+    the session ended. A desk may have a second one beside it, which waits until at ``least`` so
+    many have ended while the first awaits an answer, so that the store works while this process
+    does. It also takes over what nobody has committed for a second.
     """
 
     def __init__(
@@ -45,21 +50,25 @@ class Committer:
         *,
         after: Callable[[], None],
         session_lost: Callable[[SessionId], None],
+        least: int = 1,
     ) -> None:
         self._desk = desk
+        self._least = least
+        self._beside = least > 1
         self._checkpoints = checkpoints
         self._outage = outage
         self._after = after
         self._session_lost = session_lost
         self._changed = threading.Condition()
         self._is_waiting = False
+        self._has_waited = False
         self._is_stopping = False
         self._unsent: deque[list[Held]] = deque()
         self._aside: list[tuple[float, Held]] = []
 
     def wake(self) -> None:
         """Look for something to commit."""
-        if self._is_waiting:
+        if self._is_waiting and self._can_commit():
             with self._changed:
                 self._changed.notify()
 
@@ -76,7 +85,7 @@ class Committer:
                 seconds = perform(self.turn())
             except Exception:
                 logger.exception("committing failed, trying again")
-                self._desk.gate.end_commit()
+                self._desk.gate.end_commit(self)
                 seconds = IDLE
             if seconds > 0:
                 self._wait(seconds)
@@ -85,17 +94,21 @@ class Committer:
         with self._changed:
             self._is_waiting = True
             is_clear = self._outage.trouble is None
-            if not self._is_stopping and not (is_clear and self._desk.can_commit()):
-                self._changed.wait(seconds)
+            if not self._is_stopping and not (is_clear and self._can_commit()):
+                self._has_waited = not self._changed.wait(seconds)
             self._is_waiting = False
+
+    def _can_commit(self) -> bool:
+        least = 1 if self._has_waited else self._least
+        return self._desk.can_commit(least, beside=self._beside)
 
     def turn(self) -> Script[float]:
         """Send one batch; return how long to wait if nobody wakes this, in seconds."""
-        if not self._desk.gate.begin_commit():
+        if not self._desk.gate.begin_commit(self, beside=self._beside):
             return IDLE
         batch = self._next()
         if not batch:
-            self._desk.gate.end_commit()
+            self._desk.gate.end_commit(self)
             return IDLE
         checkpoints = [held.checkpoint for held in batch if held.checkpoint is not None]
         try:
@@ -111,7 +124,7 @@ class Committer:
             self._outage.over()
             self._desk.counts.commits += 1
             self._take(batch, answers)
-            self._desk.gate.end_commit()
+            self._desk.gate.end_commit(self)
             self._look_for_end(batch, answers)
             self._after()
         return 0.0
@@ -130,10 +143,12 @@ class Committer:
         if self._aside and self._aside[0][0] <= self._desk.monotonic():
             return [self._aside.pop(0)[1]]
         # A store that was never reached has no clock, which a batch asks for.
-        return self._desk.batch() if self._desk.can_commit() else []
+        batch = self._desk.batch() if self._can_commit() else []
+        self._has_waited = False
+        return batch
 
     def _set_apart(self, batch: list[Held], error: Exception) -> None:
-        self._desk.gate.end_commit()
+        self._desk.gate.end_commit(self)
         if len(batch) > 1:
             self._unsent.extend([held] for held in batch)
             return

@@ -264,9 +264,9 @@ class Desk:
         held.phase = Phase.COMMITTING
         return True
 
-    def can_commit(self) -> bool:
-        """Tell whether there is something to commit."""
-        return bool(self._ended) and not self.gate.is_reconciling
+    def can_commit(self, least: int = 1, *, beside: bool = False) -> bool:
+        """Tell whether there is so much to commit, and it may go now."""
+        return len(self._ended) >= least and self.gate.is_open(beside=beside)
 
     def expect_nothing_of(self, held: Held) -> None:
         """Keep no room for branches of a fork that cannot be stored now; they go to the queue."""

@@ -1,7 +1,8 @@
 """Keeping commits and reconciliations apart.
 
 A reconciliation gives back what the worker does not know to hold. An answer that is still awaited
-may bring more, such as a join, so nothing is awaited while it goes on.
+may bring more, such as a join, so nothing is awaited while it goes on. Two committers whose batches
+overlap would never leave it a gap, so the one that commits *beside* the other stops for it.
 """
 
 from __future__ import annotations
@@ -14,24 +15,34 @@ class Gate:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._is_committing = False
+        self._awaiting: set[object] = set()
         self.is_reconciling = False
         self.is_unclear = False
 
-    def begin_commit(self) -> bool:
-        """Note that an answer will be awaited; False while what is held is reconciled."""
-        with self._lock:
-            self._is_committing = not self.is_reconciling
-            return self._is_committing
+    def is_open(self, *, beside: bool = False) -> bool:
+        """Tell whether a batch may go, perhaps beside that of another committer."""
+        return not (self.is_reconciling or (beside and self.is_unclear))
 
-    def end_commit(self) -> None:
-        """Note that none is awaited any more."""
-        self._is_committing = False
+    def begin_commit(self, committer: object, *, beside: bool = False) -> bool:
+        """Note that a committer will await an answer; False while none may be awaited.
+
+        One that awaits an answer already may ask for it again.
+        """
+        with self._lock:
+            if committer not in self._awaiting and not self.is_open(beside=beside):
+                return False
+            self._awaiting.add(committer)
+            return True
+
+    def end_commit(self, committer: object) -> None:
+        """Note that a committer awaits none any more."""
+        with self._lock:
+            self._awaiting.discard(committer)
 
     def begin_reconciling(self) -> bool:
         """Let no batch go; False while an answer is awaited."""
         with self._lock:
-            if self._is_committing:
+            if self._awaiting:
                 return False
             self.is_reconciling = True
             self.is_unclear = False

@@ -33,16 +33,21 @@ class Serving:
         self.programs: Final[dict[DefinitionIdentity, Program]] = {}
         for workflow in workflows:
             self._add(workflow, program_of(workflow, codec, instrument))
-        self.lanes: Final = frozenset(
-            Lane(identity, group)
+        self._groups: Final = {
+            identity: frozenset(
+                group
+                for group in ("", *(node.group for node in program.definition.nodes))
+                if self._takes(group)
+            )
             for identity, program in self.programs.items()
-            for group in {"", *(node.group for node in program.definition.nodes)}
-            if self._takes(group)
+        }
+        self.lanes: Final = frozenset(
+            Lane(identity, group) for identity, groups in self._groups.items() for group in groups
         )
 
     def serves(self, identity: DefinitionIdentity, group: str) -> bool:
         """Tell whether this worker may take a task of that group."""
-        return Lane(identity, group) in self.lanes
+        return group in self._groups.get(identity, ())
 
     def _takes(self, group: str) -> bool:
         return not self.tags or tags_in(group) <= self.tags

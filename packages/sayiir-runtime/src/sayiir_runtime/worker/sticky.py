@@ -111,7 +111,8 @@ class Stickiness:
         held.rank = self._rank(giver, held.priority)
 
     def _rank(self, held: Held, priority: int) -> datetime:
-        return held.rank + (priority - held.priority) * self._aging_interval
+        steps = priority - held.priority
+        return held.rank + steps * self._aging_interval if steps else held.rank
 
 
 def _is_fresh(held: Held, moment: float) -> bool:

@@ -1,7 +1,7 @@
 """The threads of one started worker, and their orderly end.
 
-How this works: five threads share one desk. The claimer fills it, the crew's threads and loop run
-bodies, the committer empties it, the clerk looks after what runs. None of them waits for another
+How this works: six threads share one desk. The claimer fills it, the crew's threads and loop run
+bodies, two committers empty it, the clerk looks after what runs. None of them waits for another
 except through the desk, and none calls user code but the crew. The thread that claims also ends
 the worker: it lets what runs end, gives the rest back, and ends the session.
 """
@@ -28,7 +28,7 @@ from sayiir_runtime.telemetry.observed import ObservedBackend, exposition_of
 from sayiir_runtime.telemetry.sampler import Sampler
 from sayiir_runtime.worker.claimer import Claimer
 from sayiir_runtime.worker.clerk import Clerk
-from sayiir_runtime.worker.committer import Committer
+from sayiir_runtime.worker.committer import LEAST_BESIDE, Committer
 from sayiir_runtime.worker.crew import Crew
 from sayiir_runtime.worker.desk import Desk
 from sayiir_runtime.worker.handle import WorkerReport
@@ -80,15 +80,9 @@ class Team:
         self._lock = threading.Lock()
         random = Random()  # noqa: S311 - only spreads retries
         self._outage = Outage(desk.counts, worker_id, random)
-        self._committer = Committer(
-            desk,
-            backend.checkpoints,
-            self._outage,
-            after=self._look_again,
-            session_lost=self._lose_session,
-        )
+        self._committers = [self._make_committer(least) for least in (1, LEAST_BESIDE)]
         self._crew = Crew(
-            desk, backend.results, self._committer.wake, self._expect_end, worker_id=worker_id
+            desk, backend.results, self._wake_committers, self._expect_end, worker_id=worker_id
         )
         self._claimer = self._make_claimer(random, poll)
         self._clerk = Clerk(
@@ -97,6 +91,16 @@ class Team:
         self._sampler = self._make_sampler()
         self._server = None if health is None else self._make_server(health)
         self._threads = [self._thread(name, run) for name, run in self._runs()]
+
+    def _make_committer(self, least: int) -> Committer:
+        return Committer(
+            self._desk,
+            self._backend.checkpoints,
+            self._outage,
+            after=self._look_again,
+            session_lost=self._lose_session,
+            least=least,
+        )
 
     def _make_claimer(self, random: Random, poll: timedelta | None) -> Claimer:
         return Claimer(
@@ -107,7 +111,7 @@ class Team:
             random,
             poll=poll,
             admitted=self._start_bodies,
-            settled=self._committer.wake,
+            settled=self._wake_committers,
             session_lost=self._lose_session,
         )
 
@@ -131,7 +135,8 @@ class Team:
 
     def _runs(self) -> Iterable[tuple[str, Callable[[], None]]]:
         yield "claim", self._serve
-        yield "commit", self._committer.run
+        for number, committer in enumerate(self._committers, start=1):
+            yield f"commit-{number}", committer.run
         yield "clerk", self._clerk.run
         yield "ask", self._clerk.ask
         if self._sampler is not None:
@@ -150,7 +155,7 @@ class Team:
             for thread in reversed(self._threads):
                 thread.start()
         except RuntimeError:
-            self._committer.stop()
+            self._stop_committers()
             self._clerk.stop()
             self._end_looks()
             raise
@@ -210,16 +215,24 @@ class Team:
 
     # What the threads tell each other.
 
+    def _wake_committers(self) -> None:
+        for committer in self._committers:
+            committer.wake()
+
+    def _stop_committers(self) -> None:
+        for committer in self._committers:
+            committer.stop()
+
     def _start_bodies(self) -> None:
         self._crew.wake()
-        self._committer.wake()
+        self._wake_committers()
 
     def _expect_end(self, seconds: float) -> None:
         self._clerk.expect(seconds)
 
     def _look_again(self) -> None:
         self._crew.wake()
-        self._committer.wake()
+        self._wake_committers()
         if self._desk.quota():
             self._claimer.wake()
 
@@ -258,7 +271,7 @@ class Team:
             logger.exception("worker %s could not end in good order", self.worker_id)
         finally:
             # Whatever happened: a session that goes on beating would keep its work from others.
-            self._committer.stop()
+            self._stop_committers()
             self._clerk.stop()
             self._crew.close()
             self._keeper.close()
@@ -283,7 +296,7 @@ class Team:
         """Commit and give back what is left, for as long as the store may take to come back."""
         until = monotonic() + _SETTLE_SECONDS
         while monotonic() < until:
-            self._committer.wake()
+            self._wake_committers()
             if perform(self._claimer.settle()) and self._desk.is_idle():
                 return
             self._pause()
