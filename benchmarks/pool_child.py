@@ -8,6 +8,7 @@ and says ``stopped``. The end of its input ends it.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -81,6 +82,7 @@ def main() -> None:
     """Obey the parent."""
     kind, dsn = sys.argv[1:]
     side: Any = {"ours": Ours, "limit": Limit}[kind](dsn)
+    gc.freeze()  # as `sayiir worker` does; the raw side gets it, too
     _say("ready")
     for line in sys.stdin:
         word, *names = line.split()

@@ -52,8 +52,8 @@ class Onward:
         seq: int,
         attempt: int,
         output: bytes,
-        started_at: datetime,
-        finished_at: datetime,
+        started_at: datetime | None,
+        finished_at: datetime | None,
     ) -> Checkpoint:
         """Return what ``advance`` does for a ready cursor here whose body returned ``output``.
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sayiir_core.engine.advance import advance
 from sayiir_core.engine.outcome import Started, Succeeded
 from sayiir_core.ids import SessionId
 from sayiir_core.snapshot.answer import Answer, Claim, Committed, Lost, Refused
@@ -248,9 +247,8 @@ class Desk:
             return batch
 
     def _check_out(self, held: Held, now: datetime, moment: float) -> bool:
-        assert held.outcome is not None
         try:
-            checkpoint = advance(held.program.definition, held.claim, held.outcome, now=now)
+            checkpoint = held.advance(now)
         except Exception:
             # A defect of ours must not stop the other steps of the batch.
             logger.exception("instance %s cannot go on", held.claim.lease.instance_id)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
+from sayiir_core.engine.advance import advance
 from sayiir_core.engine.outcome import Failed, Outcome, Succeeded
 from sayiir_core.errors import RefusedRowError
 from sayiir_core.ids import RunId
@@ -109,9 +110,27 @@ class Held:
         self.attempt = Attempt(self.program, self.body, self.claim, value, clock)
         return self.attempt
 
+    def advance(self, now: datetime) -> Checkpoint:
+        """Return what the engine makes of the outcome; see ``sayiir_core.engine.advance``."""
+        outcome, claim = self.outcome, self.claim
+        assert outcome is not None
+        onward = None if self.body is None else self.body.onward
+        if onward is None or type(outcome) is not Succeeded:
+            return advance(self.program.definition, claim, outcome, now=now)
+        return onward.checkpoint(
+            claim.lease,
+            claim.cursor.seq,
+            claim.cursor.attempt + 1,
+            outcome.output,
+            outcome.started_at,
+            outcome.finished_at,
+        )
+
     def carried(self) -> Carry | JoinCarry | None:
         """Return the value that its next step most likely wants, so that it needs no read."""
         outcome, attempt, cursor = self.outcome, self.attempt, self.claim.cursor
-        if type(outcome) is Succeeded and attempt is not None:
-            return Carry(StepRef(cursor.node, cursor.turns), outcome.output, attempt.result)
-        return self.carry
+        if type(outcome) is not Succeeded or attempt is None:
+            return self.carry
+        onward = attempt.body.onward
+        value = StepRef(cursor.node, cursor.turns) if onward is None else onward.value
+        return Carry(value, outcome.output, attempt.result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import platform
@@ -117,6 +118,8 @@ def run(options: argparse.Namespace) -> int:
     # After the user's modules, which may have set up telemetry of their own.
     init_telemetry()
     backend = open_store(url)
+    # What is loaded by now lives as long as the process; the collector looks through it no more.
+    gc.freeze()
     try:
         handle = _start(options, workflows, backend)
         _say_what_is_served(options, workflows, without_secrets(url))
