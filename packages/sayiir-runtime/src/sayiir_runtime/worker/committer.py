@@ -3,7 +3,8 @@
 How this works: while one batch is on its way to the store, what ends queues up and leaves with the
 next one: a group commit without waiting for company. An answer that is unclear is asked for again by
 sending the same batch; it is never guessed. A batch that a store refuses for a reason that does
-not pass is sent again one by one, and what fails alone is kept for a later try: it delays nobody.
+not pass is sent again one by one, and what fails alone is kept for a later try: it delays nobody. So is
+what one of several stores behind one backend does not answer, while the others do.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import SessionId
-from sayiir_core.ports.checkpoints import CheckpointStore
+from sayiir_core.ports.checkpoints import CheckpointStore, PartlyAnsweredError
 from sayiir_core.snapshot.answer import Answer, Lost, LostReason
 from sayiir_runtime.worker.desk import Desk
 from sayiir_runtime.worker.held import Held
@@ -28,6 +29,7 @@ logger = logging.getLogger("sayiir.worker")
 
 IDLE: Final = 1.0
 _ASIDE_SECONDS: Final = 1.0
+_MOST_ASIDE: Final = 1000
 
 LEAST_BESIDE: Final = 100
 """How many checkpoints are worth a batch beside one that is under way."""
@@ -64,7 +66,8 @@ class Committer:
         self._has_waited = False
         self._is_stopping = False
         self._unsent: deque[list[Held]] = deque()
-        self._aside: list[tuple[float, Held]] = []
+        self._aside: deque[tuple[float, list[Held]]] = deque()
+        desk.aside[self] = 0
 
     def wake(self) -> None:
         """Look for something to commit."""
@@ -113,6 +116,11 @@ class Committer:
         checkpoints = [held.checkpoint for held in batch if held.checkpoint is not None]
         try:
             answers: Sequence[Answer] = yield partial(self._checkpoints.commit, checkpoints)
+        except PartlyAnsweredError as error:
+            pairs = list(zip(batch, error.answers, strict=True))
+            known = [(held, answer) for held, answer in pairs if answer is not None]
+            self._settle([held for held, _ in known], [answer for _, answer in known])
+            self._keep([held for held, answer in pairs if answer is None])
         except BackendError as error:
             if error.transient:
                 self._unsent.appendleft(batch)
@@ -121,13 +129,16 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - a defect of an adapter must not end the worker
             self._set_apart(batch, error)
         else:
-            self._outage.over()
-            self._desk.counts.commits += 1
-            self._take(batch, answers)
-            self._desk.gate.end_commit(self)
-            self._look_for_end(batch, answers)
-            self._after()
+            self._settle(batch, answers)
         return 0.0
+
+    def _settle(self, batch: list[Held], answers: Sequence[Answer]) -> None:
+        self._outage.over()
+        self._desk.counts.commits += 1
+        self._take(batch, answers)
+        self._desk.gate.end_commit(self)
+        self._look_for_end(batch, answers)
+        self._after()
 
     def _take(self, batch: list[Held], answers: Sequence[Answer]) -> None:
         try:
@@ -141,7 +152,9 @@ class Committer:
         if self._unsent:
             return self._unsent.popleft()
         if self._aside and self._aside[0][0] <= self._desk.monotonic():
-            return [self._aside.pop(0)[1]]
+            batch = self._aside.popleft()[1]
+            self._count_aside()
+            return batch
         # A store that was never reached has no clock, which a batch asks for.
         batch = self._desk.batch() if self._can_commit() else []
         self._has_waited = False
@@ -157,8 +170,18 @@ class Committer:
             batch[0].claim.lease.instance_id,
             error,
         )
-        self._desk.expect_nothing_of(batch[0])
-        self._aside.append((self._desk.monotonic() + _ASIDE_SECONDS, batch[0]))
+        self._keep(batch)
+
+    def _keep(self, batch: list[Held]) -> None:
+        """Keep what cannot be stored now for a later try, without a claim to room."""
+        for held in batch:
+            self._desk.expect_nothing_of(held)
+        self._aside.append((self._desk.monotonic() + _ASIDE_SECONDS, batch))
+        self._count_aside()
+
+    def _count_aside(self) -> None:
+        count = sum(len(batch) for _, batch in self._aside)
+        self._desk.aside[self] = min(_MOST_ASIDE, count)
 
     def _look_for_end(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
         for held, answer in zip(batch, answers, strict=True):

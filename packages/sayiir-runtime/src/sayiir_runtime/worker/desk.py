@@ -63,6 +63,8 @@ class Desk:
         self.monotonic: Final = monotonic
         self.reserve_seconds: Final = reserve_seconds
         self.is_draining = False
+        # How many each committer keeps for a later commit; they take no room from others.
+        self.aside: Final[dict[object, int]] = {}
         self.gate: Final = Gate()
         self._pace = Pace(concurrency)
         self._sticky = Stickiness(serving, aging_interval, clock)
@@ -84,7 +86,8 @@ class Desk:
         """Return how many cursors to claim now, 0 for none."""
         with self._lock:
             target = 0 if self.is_draining else self._pace.target(self.monotonic())
-            room = target - len(self._held) - self._sticky.expected
+            held = len(self._held) - sum(self.aside.values())
+            room = target - held - self._sticky.expected
             starving = self._running < self.concurrency and not self._ready
             return room if room > 0 and (starving or room * 8 >= target) else 0
 
