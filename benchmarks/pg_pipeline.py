@@ -78,7 +78,7 @@ class PortsPool:
     def _new(self) -> NewInstance:
         return NewInstance(
             instance_id=InstanceId(f"instance-{uuid.uuid4()}"),
-            run_id=RunId(str(uuid.uuid4())),
+            run_id=self.new_run(),
             identity=self._definition.identity,
             policy_fingerprint="",
             input=PAYLOAD,
@@ -86,6 +86,10 @@ class PortsPool:
             group="",
             priority=3,
         )
+
+    def new_run(self) -> RunId:
+        """Return a fresh run id, as random as those of the runtime."""
+        return RunId(str(uuid.uuid4()))
 
     def drain(self, batch: int) -> int:
         """Run everything; return the number of steps."""

@@ -41,9 +41,9 @@ def announce(number: int) -> int:
     return number
 
 
-def _chain(name: str, function: Any) -> Any:
+def _chain(name: str, function: Any, steps: int = STEPS) -> Any:
     flow: Any = Flow(name)
-    for number in range(STEPS):
+    for number in range(steps):
         flow = flow.then(function, name=f"s{number}")
     return flow.build()
 
@@ -67,6 +67,9 @@ def _delayed() -> Any:
 
 FLOWS: dict[str, Any] = {
     "sync": _chain("sync", inc),
+    "sync1": _chain("sync1", inc, 1),
+    "sync10": _chain("sync10", inc, 10),
+    "sync20": _chain("sync20", inc, 20),
     "async": _chain("async", inc_async),
     "slow": _chain("slow", slow),
     "slow-async": _chain("slow-async", slow_async),
