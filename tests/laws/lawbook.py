@@ -19,7 +19,7 @@ from sayiir_runtime.api import send_signal
 from sayiir_runtime.status import WorkflowStatus
 
 EXAMPLES = int(os.environ.get("SAYIIR_LAWS_EXAMPLES", "0"))
-DEFAULTS = {"memory": 60, "keyvalue": 10, "sqlite": 25, "postgres": 12}
+DEFAULTS = {"memory": 60, "keyvalue": 10, "sqlite": 25, "postgres": 12, "sharded": 3}
 BACKOFF = 0.01
 
 

