@@ -19,7 +19,7 @@ from sayiir_runtime.client import WorkflowClient
 from sayiir_runtime.worker import PooledWorker
 from tests.prototypes.sharded import ShardedBackend
 
-LATE = 30.0
+LATE = 60.0
 EACH = 20
 
 gate = threading.Event()

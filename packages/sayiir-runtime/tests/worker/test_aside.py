@@ -15,7 +15,7 @@ from sayiir_core.snapshot.effect import Checkpoint
 from sayiir_runtime.client import WorkflowClient
 from sayiir_runtime.memory import InMemoryBackend
 
-LATE = 8.0
+LATE = 20.0
 STUCK = 12
 Start = Callable[..., Any]
 
