@@ -95,7 +95,7 @@ def test_the_instances_of_one_database_go_on_while_the_other_is_down(
         {flow: names_of(backend, shard, flow) for flow in ("fork", "held", "parked", "late")}
         for shard in ("north", "south")
     )
-    worker = PooledWorker("one", backend, concurrency=2 * EACH).start([FORK, HELD, PARKED])
+    worker = PooledWorker("one", backend, concurrency=3 * EACH).start([FORK, HELD, PARKED])
     try:
         forks = client.submit_many(FORK, [(name, 1) for name in north["fork"] + south["fork"]])
         assert [2] * 2 * EACH == [handle.result(LATE) for handle in forks]
@@ -104,7 +104,7 @@ def test_the_instances_of_one_database_go_on_while_the_other_is_down(
         parked = {
             name: client.submit(PARKED, name, 1) for name in north["parked"] + south["parked"]
         }
-        until(lambda: worker.report().counts["started"] >= 2 * EACH * 6 and all_parked(parked))
+        until(lambda: worker.report().counts["started"] >= 2 * EACH * 7 and all_parked(parked))
 
         servers["north"].stop("immediate")
         gate.set()
