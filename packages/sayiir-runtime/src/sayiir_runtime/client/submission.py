@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.errors import BackendError, EncodeError, RefusedRowError, WorkflowError
-from sayiir_core.ids import RunId, RunKey, check_instance_id
+from sayiir_core.ids import RunKey, check_instance_id
 from sayiir_core.policy import ConflictPolicy
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.instances import Created, Exists, NewInstance
@@ -19,6 +18,7 @@ from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.conflict import already_exists, check_definition
 from sayiir_runtime.gate import built_workflow, checked_labels
 from sayiir_runtime.observe import Observer
+from sayiir_runtime.run_id import new_run_id
 from sayiir_runtime.runner.lease import keeper_of
 from sayiir_runtime.runner.program import program_of
 from sayiir_runtime.status import WorkflowStatus
@@ -89,7 +89,7 @@ class Submission:
             checked = check_instance_id(instance_id)
         except (TypeError, ValueError) as error:
             raise type(error)(f"a run of workflow {workflow_id!r}: {error}") from None
-        run = RunKey(checked, RunId(str(uuid.uuid4())))
+        run = RunKey(checked, new_run_id())
         try:
             payload = self._program.encode_input(value, run)
         except EncodeError as error:
