@@ -10,8 +10,10 @@ import pytest
 
 from sayiir_core.authoring import Flow
 from sayiir_runtime.client import WorkflowClient
-from sayiir_runtime.worker import arrivals
+from sayiir_runtime.memory.wakeup import MemoryWakeup
+from sayiir_runtime.worker import arrivals, claimer
 from sayiir_runtime.worker.desk import Desk
+from sayiir_runtime.worker.sticky import Stickiness
 
 LATE = 20.0
 Start = Callable[..., Any]
@@ -107,6 +109,62 @@ def test_a_batch_that_cannot_be_made_stops_no_later_one(
 
     assert client.submit(workflow, "batches", 1).result(LATE) == 2
     assert failures == [1]
+
+
+@pytest.mark.parametrize("decision", ["keeps", "take_branches"])
+def test_a_decision_that_cannot_be_made_strands_nothing(
+    monkeypatch: pytest.MonkeyPatch, client: WorkflowClient, start: Start, decision: str
+) -> None:
+    """Give back the one step, and commit those that ended beside it."""
+    plain, failures = getattr(Stickiness, decision), [0]
+
+    def fail_once(*arguments: Any) -> Any:
+        if not failures[0]:
+            failures[0] += 1
+            raise ValueError("a defect (by the test)")
+        return plain(*arguments)
+
+    monkeypatch.setattr(Stickiness, decision, fail_once)
+    workflow: Any = (
+        Flow[int, int]("decisions")
+        .then(double)
+        .fork()
+        .branch(add_one)
+        .branch(double, name="twice")
+        .join(lambda got: sum(got.values()))
+        .build()
+    )
+    start(workflow)
+
+    assert client.submit(workflow, "decisions", 1).result(LATE) == 7
+    assert failures == [1]
+
+
+def test_a_store_that_refuses_to_give_hints_is_polled_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+    client: WorkflowClient,
+    start: Start,
+    backend: Any,
+    until: Callable[[Callable[[], Any]], Any],
+) -> None:
+    """Work meanwhile, and say in the report why no hints arrive."""
+    monkeypatch.setattr(claimer, "_DEAF_SECONDS", 0.2)
+    plain, refused = MemoryWakeup.subscribe, [True]
+
+    def refuse(wakeup: MemoryWakeup, hint: Any) -> Any:
+        if refused[0] and "claim" in threading.current_thread().name:
+            raise RuntimeError("can't start new thread")
+        return plain(wakeup, hint)
+
+    monkeypatch.setattr(MemoryWakeup, "subscribe", refuse)
+    workflow: Any = Flow[int, int]("deaf").then(add_one).build()
+    handle = start(workflow)
+
+    assert client.submit(workflow, "deaf", 1).result(LATE) == 2
+    assert "can't start new thread" in (handle.report().hints or "")
+    refused[0] = False
+    until(lambda: handle.report().hints is None)
+    assert handle.is_alive
 
 
 def test_a_defect_while_giving_back_ends_the_session_all_the_same(

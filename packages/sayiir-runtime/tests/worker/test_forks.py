@@ -189,6 +189,29 @@ def test_branches_that_are_on_their_way_use_up_the_room(hands: Callable[..., Han
     assert (2, 0, 0, 2) == (before, meanwhile, behind, worker.desk.quota())
 
 
+def test_answers_that_cannot_be_taken_keep_no_room(
+    hands: Callable[..., Hands], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect branches no more, whatever fails behind the answer that would have given them."""
+    worker = hands(*[pass_on] * 3, concurrency=3)
+    worker.claim()
+    worker.run()
+    batch, checkpoints = worker.send()
+    answers = worker.backend.checkpoints.commit(checkpoints)
+
+    def fail() -> Any:
+        raise ValueError("no clock (by the test)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.desk, "clock", fail)
+        with pytest.raises(ValueError, match="no clock"):
+            worker.desk.answered(batch, answers)
+    worker.desk.forget_unanswered(batch)
+
+    assert [] == worker.held()
+    assert 3 == worker.desk.quota()
+
+
 def test_a_branch_that_the_queue_puts_last_is_left_while_there_is_better(
     hands: Callable[..., Hands],
 ) -> None:

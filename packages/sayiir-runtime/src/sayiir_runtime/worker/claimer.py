@@ -34,6 +34,7 @@ _SOONEST_SECONDS: Final = 0.01
 _LATEST_SECONDS: Final = 1.0
 _TICK_SECONDS: Final = 0.5
 _QUIET_SECONDS: Final = 0.1
+_DEAF_SECONDS: Final = 10.0
 
 
 class Keeper(Protocol):
@@ -93,6 +94,14 @@ class Claimer:
         self._patience = _SOONEST_SECONDS
         self._reconciled = desk.monotonic()
         self.subscription: Subscription | None = None
+        self._deafness: str | None = None
+        self._deaf_until = 0.0
+
+    @property
+    def deafness(self) -> str | None:
+        """Return why no hints arrive, None if they do or the store has none."""
+        subscription = self.subscription
+        return self._deafness if subscription is None else subscription.trouble
 
     def hint(self) -> None:
         """Look soon, because there may be work."""
@@ -114,14 +123,26 @@ class Claimer:
 
     def run(self) -> None:
         """Claim until stopped."""
-        wakeup = self._backend.wakeup
-        self.subscription = None if wakeup is None else wakeup.subscribe(self.hint)
         try:
             while not self._is_stopping:
+                self._listen()
                 self._wait(perform(self.turn()))
         finally:
             if self.subscription is not None:
                 self.subscription.close()
+
+    def _listen(self) -> None:
+        """Ask for hints; where they are refused, poll, and ask again now and then."""
+        wakeup, moment = self._backend.wakeup, self._desk.monotonic()
+        if wakeup is None or self.subscription is not None or moment < self._deaf_until:
+            return
+        try:
+            self.subscription = wakeup.subscribe(self.hint)
+        except Exception as error:  # noqa: BLE001 - who gets no hints can still work
+            if self._deafness is None:
+                logger.warning("work is polled for, because the store gives no hints: %r", error)
+            self._deafness = f"the store gives no hints: {error!r}"
+            self._deaf_until = moment + _DEAF_SECONDS
 
     def _wait(self, seconds: float) -> None:
         with self._changed:

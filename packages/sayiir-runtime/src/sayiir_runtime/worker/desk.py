@@ -252,15 +252,15 @@ class Desk:
     def _check_out(self, held: Held, now: datetime, moment: float) -> bool:
         try:
             checkpoint = held.advance(now)
+            checkpoint.keep = not self.is_draining and self._sticky.keeps(held, checkpoint, moment)
+            if checkpoint.keep and type(checkpoint.effects[-1]) is Spawn:
+                room = self._pace.most(moment) - len(self._held)
+                self._sticky.take_branches(held, checkpoint, moment, room)
         except Exception:
             # A defect of ours must not stop the other steps of the batch.
             logger.exception("instance %s cannot go on", held.claim.lease.instance_id)
             self._give_back(held)
             return False
-        checkpoint.keep = not self.is_draining and self._sticky.keeps(held, checkpoint, moment)
-        if checkpoint.keep and type(checkpoint.effects[-1]) is Spawn:
-            room = self._pace.most(moment) - len(self._held)
-            self._sticky.take_branches(held, checkpoint, moment, room)
         held.checkpoint = checkpoint
         held.phase = Phase.COMMITTING
         return True
@@ -277,8 +277,9 @@ class Desk:
     def answered(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
         """Go on with what the store has answered."""
         with self._lock:
-            now = self.clock()
+            # First, whatever fails: what is expected no more would keep its room for ever.
             self._sticky.note_answers(batch)
+            now = self.clock()
             for held, answer in zip(batch, answers, strict=True):
                 if isinstance(answer, Lost):
                     self.counts.refused += 1

@@ -188,7 +188,6 @@ class Team:
 
     def report(self) -> WorkerReport:
         """Return what the worker does at this moment."""
-        subscription = self._claimer.subscription
         running = [held.body.node.path for held in self._desk.running() if held.body is not None]
         return WorkerReport(
             worker_id=self.worker_id,
@@ -198,7 +197,7 @@ class Team:
             running=sorted(running),
             abandoned=self._crew.abandoned,
             trouble=self._outage.trouble,
-            hints=None if subscription is None else subscription.trouble,
+            hints=self._claimer.deafness,
             counts=asdict(self._desk.counts),
             concurrency=self._desk.concurrency,
             lease=self._keeper.ttl,
