@@ -135,6 +135,9 @@ NAMED_BY = {
     "hints::TestEndsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
     "hints::TestReapsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
     "hints::TestDisownsInSilence": "test_a_hint_follows_whatever_makes_a_cursor_claimable",
+    "hints::TestDisownsSleepersInSilence": (
+        "test_a_hint_follows_the_giving_up_of_a_run_that_sleeps"
+    ),
     "hints::TestTellsTheLastOnly": "test_every_subscriber_is_told",
     "hints::TestTellsTheClosed": "test_a_closed_subscription_is_told_nothing",
     "hints::TestGivesUpAfterAFailure": "test_a_hint_that_raises_harms_nobody",

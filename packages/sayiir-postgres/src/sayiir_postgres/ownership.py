@@ -16,7 +16,7 @@ from sayiir_postgres.lanes import Lanes
 from sayiir_postgres.sessions import read_view
 from sayiir_postgres.transaction import Transaction
 from sayiir_postgres.whole import lock_whole
-from sayiir_postgres.writes import write
+from sayiir_postgres.writes import ALWAYS, write
 
 
 class PostgresOwnership:
@@ -88,6 +88,8 @@ class PostgresOwnership:
                     control.disown(locked.head, session)
                     locked.touch_all()
                     write(tx, Changes(runs=[locked]), self._lanes)
+                    # Also for what is due later: no pool has looked at when that will be.
+                    tx.concern(ALWAYS)
 
         self._database.run(work)
 

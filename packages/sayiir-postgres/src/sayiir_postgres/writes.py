@@ -17,7 +17,7 @@ from sayiir_postgres.transaction import Transaction
 
 Placed = tuple[LockedRun, Cursor]
 
-_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 _GOING: Final = frozenset({InstanceState.RUNNING, InstanceState.PAUSED})
 
 
@@ -62,10 +62,10 @@ def _note_concerned(tx: Transaction, changes: Changes, placed: Sequence[Placed])
     A body of a stopped run that comes to rest changes its cursor only, and that one is held.
     """
     if any(run.header_changed and run.head.header.state not in _GOING for run in changes.runs):
-        tx.concern(_ALWAYS)
+        tx.concern(ALWAYS)
     for run, cursor in placed:
         if cursor.held and cursor.session is None:
-            tx.concern(_ALWAYS)
+            tx.concern(ALWAYS)
         elif is_queued(run, cursor) and cursor.available_at is not None:
             tx.concern(cursor.available_at)
 

@@ -168,6 +168,23 @@ class TestDisownsInSilence(BrokenHints):
     port, broken = "ownership", DisownsInSilence
 
 
+class DisownsSleepersInSilence(MemoryOwnership):
+    """Tell of what is due now only."""
+
+    def disown(self, session: Any, run: Any) -> None:
+        cursors = self._store.run_named(run).head.cursors.values()
+        now = self._store.clock.now()
+        if any(it.available_at is not None and it.available_at <= now for it in cursors):
+            super().disown(session, run)
+            return
+        with in_silence(self._store):
+            super().disown(session, run)
+
+
+class TestDisownsSleepersInSilence(BrokenHints):
+    port, broken = "ownership", DisownsSleepersInSilence
+
+
 class BrokenSubscriptions(BrokenHints):
     """Break the wake-up port."""
 

@@ -27,8 +27,9 @@ class Wakeup(Protocol):
     """Hint that a cursor may have become claimable, or that a run may have ended.
 
     The stores send the hints themselves, off the path of their callers: after whatever makes an
-    unheld cursor of no owner due now, and after the end of a run. Hints are coalesced, may come
-    late, twice, or for nothing, and may be lost: so a subscriber also looks by itself now and then.
+    unheld cursor of no owner due now, after an owner gave up a run that waits for a moment, which
+    nobody else knows, and after the end of a run. Hints are coalesced, may come late, twice, or
+    for nothing, and may be lost: so a subscriber also looks by itself now and then.
     """
 
     def subscribe(self, hint: Callable[[], None]) -> Subscription:

@@ -136,6 +136,12 @@ class Occasions:
         hand = self.rig.start_owned()
         return lambda: self.rig.backend.ownership.disown(hand.lease.session, hand.run)
 
+    def disown_of_a_run_that_sleeps(self) -> Call:
+        """Give up a run that is due later, of which no pool knows when."""
+        hand = self.rig.start_owned()
+        hand.must(move(1), Sleep(self.rig.clock.now() + TTL), keep=False)
+        return lambda: self.rig.backend.ownership.disown(hand.lease.session, hand.run)
+
     # --- a run ends --------------------------------------------------------------------------
 
     def finish(self) -> Call:
@@ -268,6 +274,15 @@ class WakeupConformance(Conformance):
 
         with self.listen(rig.backend) as listener:
             assert listener.hears(call)
+
+    def test_a_hint_follows_the_giving_up_of_a_run_that_sleeps(self, rig: Rig) -> None:
+        """Tell pools to look when it is due: who polls seldom would learn that too late."""
+        call = Occasions(rig).disown_of_a_run_that_sleeps()
+
+        with self.listen(rig.backend) as listener:
+            assert listener.hears(call)
+
+        assert rig.clock.now() + TTL == rig.backend.claims.next_due([rig.lane()])
 
     def test_hints_reach_another_backend_on_the_same_place(self, rig: Rig) -> None:
         """Tell the subscriber of a second backend what the first one did."""

@@ -51,3 +51,5 @@ class MemoryOwnership:
             if owned is not None:
                 control.disown(owned.head, session)
                 store.reindex(owned)
+                # Also for what is due later: no pool has looked at when that will be.
+                store.hints.note()
