@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +28,7 @@ from sayiir_runtime.client import WorkflowClient
 
 FOLDER = Path(__file__).parent
 TTL = "3s"
+CALL_TIMEOUT = "1s"
 _PATIENCE_SECONDS = 90.0
 
 
@@ -43,6 +47,7 @@ class Outcome:
     restarts: int = 0
     cuts: int = 0
     stalls: int = 0
+    freezes: int = 0
     bodies: int = 0
     repeated: int = 0
     recorded_twice: int = 0
@@ -83,7 +88,8 @@ class Chaos:
         )
         self._expected: dict[str, Expected] = {}
         self._signals: list[tuple[float, str, str, Any]] = []
-        self._backend = PostgresBackend(self._dsn)
+        self._backend = PostgresBackend(self._dsn, call_timeout=CALL_TIMEOUT)
+        self._thaws: list[threading.Timer] = []
         self._client = WorkflowClient(self._backend)
 
     def run(self, seconds: float) -> Outcome:
@@ -102,6 +108,8 @@ class Chaos:
                 self._wait_for_ends()
                 self._dismiss()
             finally:
+                for thaw in self._thaws:
+                    thaw.join()
                 for worker in self._workers:
                     worker.kill()
                     worker.communicate()
@@ -151,7 +159,8 @@ class Chaos:
 
     def _employ(self, position: int) -> None:
         self._numbers += 1
-        url = f"postgresql://postgres@127.0.0.1:{self._proxy.port}/postgres"
+        place = f"127.0.0.1:{self._proxy.port}"
+        url = f"postgresql://postgres@{place}/postgres?call_timeout={CALL_TIMEOUT}"
         arguments = [url, str(self.seed), str(self._log), f"w{position}", TTL]
         worker = subprocess.Popen(
             [sys.executable, str(FOLDER / "worker.py"), *arguments],
@@ -171,6 +180,7 @@ class Chaos:
         troubles = [self._kill] * 4 + [
             self._cut,
             self._stall,
+            self._freeze,
             self._restart_server,
             self._terminate,
         ]
@@ -195,6 +205,20 @@ class Chaos:
         self._proxy.stall()
         threading.Timer(self._random.uniform(0.5, 5.0), self._proxy.flow).start()
         self.outcome.stalls += 1
+
+    def _freeze(self) -> None:
+        """Stop some processes of the server for a while, so that whom they serve waits in vain."""
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            rows = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                "AND backend_type = 'client backend' AND random() < 0.5"
+            ).fetchall()
+        pids = [pid for (pid,) in rows]
+        _send_all(pids, signal.SIGSTOP)
+        thaw = threading.Timer(self._random.uniform(0.5, 5.0), _send_all, (pids, signal.SIGCONT))
+        thaw.start()
+        self._thaws.append(thaw)
+        self.outcome.freezes += 1
 
     def _restart_server(self) -> None:
         self._server.restart("immediate")
@@ -252,3 +276,9 @@ class Chaos:
                 "GROUP BY run, node, turns HAVING count(*) > 1) AS twice"
             ).fetchall()
         self.outcome.recorded_twice = rows[0][0]
+
+
+def _send_all(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -28,7 +28,10 @@ def test_nothing_is_lost_and_nothing_is_recorded_twice(
     assert sum(outcome.ends.values()) == outcome.instances
     assert outcome.recorded_twice == 0
     assert outcome.kills > 0
-    assert outcome.kills + outcome.restarts + outcome.cuts + outcome.stalls >= SECONDS / 2
+    assert (
+        outcome.kills + outcome.restarts + outcome.cuts + outcome.stalls + outcome.freezes
+        >= SECONDS / 2
+    )
     # A body is cut short only with its process, and a process runs 16 at once.
     assert outcome.repeated <= 16 * outcome.kills
     assert outcome.bodies > outcome.instances

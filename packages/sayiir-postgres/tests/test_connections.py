@@ -79,6 +79,52 @@ def test_no_more_connections_are_opened_than_allowed(place: tuple[str, str]) -> 
     watched.rig.close()
 
 
+def test_what_is_lent_while_the_store_is_closed_is_closed_when_it_comes_back(
+    place: tuple[str, str],
+) -> None:
+    """Leave nothing open behind a close, neither the connection of a call nor that of its repeat."""
+    watched = Watched(*place)
+    watched.rig.start()
+    lent, go_on = threading.Event(), threading.Event()
+    used: list[int] = []
+
+    def work(connection: psycopg.Connection) -> None:
+        used.append(connection.info.backend_pid)
+        lent.set()
+        assert go_on.wait(30)
+        if len(used) == 1:
+            watched.break_all()
+        connection.execute("SELECT 1")
+
+    thread = threading.Thread(target=lambda: watched.rig.backend._database.run(work))
+    thread.start()
+    assert lent.wait(30)
+    watched.rig.close()
+    before = watched.pids()
+    go_on.set()
+    thread.join(30)
+
+    assert ({used[0]}, 2) == (before, len(set(used)))
+    assert set() == watched.pids()
+
+
+def test_what_is_used_after_a_close_is_kept_until_the_next(place: tuple[str, str]) -> None:
+    """Open anew for who comes later, once, and close that too."""
+    watched = Watched(*place)
+    watched.rig.start()
+    watched.rig.close()
+
+    found = []
+    for _ in range(3):
+        watched.rig.session()
+        found.append(watched.pids())
+    watched.rig.close()
+
+    assert 1 == len(found[0])
+    assert found[0] == found[1] == found[2]
+    assert set() == watched.pids()
+
+
 def test_a_broken_idle_connection_is_replaced_unnoticed(place: tuple[str, str]) -> None:
     """Do every kind of operation on a connection that the server has ended meanwhile."""
     watched = Watched(*place)

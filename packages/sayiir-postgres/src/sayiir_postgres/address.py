@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+
+from sayiir_postgres.timed import CALL_TIMEOUT, TimedConnection
 
 _DEFAULTS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
@@ -22,10 +25,12 @@ _DEFAULTS: Final[dict[str, Any]] = {
 class Address:
     """A parsed connection string, as ``postgresql://…`` or ``host=… dbname=…``.
 
+    ``call_timeout`` is for how many seconds the server there may be silent when it is asked.
     Raises ``ValueError`` for one that cannot be read, without repeating it.
     """
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, call_timeout: float = CALL_TIMEOUT) -> None:
+        self.call_timeout: Final = call_timeout
         try:
             self._given = conninfo_to_dict(dsn)
         except psycopg.Error:
@@ -38,7 +43,22 @@ class Address:
     @property
     def parameters(self) -> dict[str, Any]:
         """Return the driver's keywords, with our defaults for what was not given."""
-        return {**_DEFAULTS, **self._given}
+        seconds = max(1, min(_DEFAULTS["connect_timeout"], math.ceil(self.call_timeout)))
+        return {**_DEFAULTS, "connect_timeout": seconds, **self._given}
+
+    def connect(
+        self, purpose: str | None = None, *, prepare_threshold: int | None = None
+    ) -> TimedConnection:
+        """Open a connection in autocommit mode; raises ``psycopg.Error``.
+
+        With a purpose it is one that stays, and that the server lists by it.
+        """
+        parameters = self.parameters if purpose is None else self.parameters_for(purpose)
+        connection = TimedConnection.connect(
+            autocommit=True, prepare_threshold=prepare_threshold, **parameters
+        )
+        connection.call_timeout = self.call_timeout
+        return connection
 
     def parameters_for(self, purpose: str) -> dict[str, Any]:
         """Return the keywords for a connection that stays, and that the server lists by purpose."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from sayiir_core.duration import Duration, to_timedelta
+from sayiir_core.duration import Duration, parse_duration, to_timedelta
 from sayiir_core.errors import BackendError
 from sayiir_core.ports.backend import Capabilities
 from sayiir_core.ports.clock import Clock
@@ -24,6 +24,7 @@ from sayiir_postgres.results import PostgresResults
 from sayiir_postgres.server_clock import ServerClock
 from sayiir_postgres.sessions import PostgresSessions
 from sayiir_postgres.signals import PostgresSignals
+from sayiir_postgres.timed import CALL_TIMEOUT
 from sayiir_postgres.wakeup import PostgresWakeup
 
 AGING_INTERVAL: Final = timedelta(seconds=300)
@@ -43,6 +44,13 @@ class PostgresBackend:
     another server connection: it prepares no statements and changes no settings. Hints of other
     processes do not pass such a pooler; they are heard at ``listen_url``, an address of the server.
 
+    ``call_timeout`` is for how long the server may be silent while it is asked something. Then the
+    connection is given up, and the call goes on as if it had broken: what may be done twice is
+    asked once more on another one, or ``BackendError`` is raised, transient. Connecting takes no
+    longer than it, either. Waits for locks end on the server a little earlier (four fifths of it,
+    or its own ``lock_timeout`` if that is less), migrations may take an hour. Keep it, and a few seconds
+    for connecting again, below the lease of workers (``claim_ttl``).
+
     Nothing is opened here: ``open()`` or the first operation does it, and makes the schema if the
     user may. Raises ``ValueError`` for arguments that cannot be meant.
     """
@@ -58,13 +66,16 @@ class PostgresBackend:
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
         pooler: bool = False,
         listen_url: str | None = None,
+        call_timeout: Duration = CALL_TIMEOUT,
     ) -> None:
         _check("max_connections", max_connections >= 1)
         _check("max_payload_bytes", max_payload_bytes >= 1)
+        silence = parse_duration(call_timeout)
+        _check("call_timeout", silence > 0)
         self.epoch = 0
         self._clock = ServerClock(clock)
-        address = Address(dsn)
-        listen_address = None if listen_url is None else Address(listen_url)
+        address = Address(dsn, call_timeout=silence)
+        listen_address = None if listen_url is None else Address(listen_url, call_timeout=silence)
         database = self._database = Database(
             address,
             schema=check_schema(schema),

@@ -12,6 +12,7 @@ import socket
 from typing import Final
 
 import psycopg
+from psycopg import generators
 from psycopg.pq import ExecStatus
 
 from sayiir_postgres.address import Address
@@ -32,9 +33,7 @@ class Channel:
 
     def connect(self, purpose: str) -> Connection:
         """Open a connection that the server lists under its purpose."""
-        return psycopg.connect(
-            autocommit=True, prepare_threshold=None, **self.address.parameters_for(purpose)
-        )
+        return self.address.connect(purpose)
 
     def error(self, error: BaseException) -> str:
         """Return what happened and the remedy, without any secret."""
@@ -57,7 +56,9 @@ class Speaker:
         if often:
             self._kept[payload] = text
         # Below the driver's cursors, which take twice as much of a busy process's time.
-        result = self._connection.pgconn.exec_(text)
+        pgconn = self._connection.pgconn
+        pgconn.send_query(text)
+        result = self._connection.wait(generators.execute(pgconn))[-1]
         if result.status != ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result)
 

@@ -11,12 +11,12 @@ import os
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
 
-import psycopg
 from psycopg.pq import TransactionStatus
 
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+from sayiir_postgres.timed import TimedConnection as Connection
+
+__all__ = ["Connection", "Connections", "is_usable"]
 
 
 class _Held:
@@ -26,6 +26,7 @@ class _Held:
         self.changed = threading.Condition()
         self.idle: list[Connection] = []
         self.open = 0
+        self.era = 0
 
 
 class Connections:
@@ -36,18 +37,31 @@ class Connections:
         # By process id. Entries of other processes stay referenced, so that nothing closes them.
         self._held: dict[int, _Held] = {}
 
+    @property
+    def era(self) -> int:
+        """Return how often this process has closed them."""
+        return self._own().era
+
     @contextmanager
-    def lend(self, connect: Callable[[], Connection]) -> Generator[Connection]:
+    def lend(self, connect: Callable[[], Connection], era: int) -> Generator[Connection]:
         """Lend a connection, or make one by ``connect``; wait while all are lent.
 
-        One that comes back broken or inside a transaction is closed.
+        ``era`` is the one in which the work began. A connection that comes back broken, inside a
+        transaction or in a later era is closed: nobody would close it any more.
         """
         held = self._own()
         connection = self._take(held, connect)
         try:
             yield connection
         finally:
-            self._give_back(held, connection)
+            self._give_back(held, connection, era)
+
+    def close(self) -> None:
+        """Close all that are not lent now, and the others as soon as they are given back."""
+        held = self._own()
+        with held.changed:
+            held.era += 1
+        self.drop_idle()
 
     def drop_idle(self) -> None:
         """Close all that are not lent: after one broke, the others are suspect too."""
@@ -76,14 +90,15 @@ class Connections:
             self._forget(held)
             raise
 
-    def _give_back(self, held: _Held, connection: Connection) -> None:
+    def _give_back(self, held: _Held, connection: Connection, era: int) -> None:
         if is_usable(connection):
             with held.changed:
-                held.idle.append(connection)
-                held.changed.notify()
-        else:
-            connection.close()
-            self._forget(held)
+                if held.era == era:
+                    held.idle.append(connection)
+                    held.changed.notify()
+                    return
+        connection.close()
+        self._forget(held)
 
     def _forget(self, held: _Held) -> None:
         with held.changed:

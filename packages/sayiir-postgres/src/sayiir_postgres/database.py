@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar, cast
@@ -25,8 +25,15 @@ from sayiir_core.errors import BackendError
 from sayiir_postgres.address import Address
 from sayiir_postgres.arrays import Packed, PackedDumper
 from sayiir_postgres.connections import Connection, Connections
-from sayiir_postgres.errors import CONFLICTS, AnswerLostError, answer_lost, backend_error
+from sayiir_postgres.errors import (
+    CONFLICTS,
+    AnswerLostError,
+    CallTimeoutError,
+    answer_lost,
+    backend_error,
+)
 from sayiir_postgres.migrate import migrate
+from sayiir_postgres.patience import Patience
 from sayiir_postgres.server_clock import ServerClock
 from sayiir_postgres.statements import Statements
 from sayiir_postgres.transaction import Transaction, transaction
@@ -41,6 +48,9 @@ STUBBORN: Final = (0.0, 0.1, 0.3, 1.0, 2.0)
 
 NEARLY_NOW: Final = timedelta(milliseconds=100)
 """What is due then concerns a pool now."""
+
+_LOCK_SHARE: Final = 0.8
+"""How much of the call timeout a statement may wait for one lock."""
 
 _CONFLICT_DELAYS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -91,8 +101,8 @@ class Database:
         self.run(lambda connection: connection.execute(b"SELECT 1"))
 
     def close(self) -> None:
-        """Close what is idle; a later operation opens again."""
-        self._connections.drop_idle()
+        """Close what is idle now, the rest when its work is done; a later operation opens again."""
+        self._connections.close()
 
     def run(
         self,
@@ -103,20 +113,22 @@ class Database:
     ) -> T:
         """Do some work on a connection and return its result.
 
-        Raises ``BackendError`` when it cannot be done; driver errors never pass.
+        Raises ``BackendError`` when it cannot be done; driver errors never pass. While the server
+        is silent that takes up to twice the call timeout, and what it takes to connect again.
         """
-        conflicts, breaks = iter(self._conflict_delays), iter(patience)
+        left = Patience(self._conflict_delays, patience)
+        era = self._connections.era
         while True:
             try:
-                with self._connections.lend(lambda: self._connect(breaks)) as connection:
+                with self._connections.lend(lambda: self._connect(left), era) as connection:
                     try:
                         self._prepare_schema(connection)
                         return work(connection)
                     except psycopg.Error as error:
-                        delay = self._delay_after(error, connection, conflicts, breaks)
+                        delay = self._delay_after(error, connection, left)
             except AnswerLostError as error:
                 self._connections.drop_idle()
-                again = next(breaks, None) if repeatable else None
+                again = left.after_break(error.__cause__) if repeatable else None
                 if again is None:
                     raise answer_lost(str(self.address)) from error.__cause__
                 delay = again
@@ -161,44 +173,36 @@ class Database:
         """Return our error for one of the driver."""
         return backend_error(error, server=str(self.address), secrets=self.address.secrets)
 
-    def _delay_after(
-        self,
-        error: psycopg.Error,
-        connection: Connection,
-        conflicts: Iterator[float],
-        breaks: Iterator[float],
-    ) -> float:
+    def _delay_after(self, error: psycopg.Error, connection: Connection, left: Patience) -> float:
         """Return how long to wait before the work is done again, or raise ours."""
         if isinstance(error, FeatureNotSupported):
             # A statement that this connection prepared before another release migrated the schema.
             connection.close()
         if connection.closed:
             self._connections.drop_idle()
-            delay = next(breaks, None)
+            delay = left.after_break(error)
         else:
-            delay = next(conflicts, None) if isinstance(error, CONFLICTS) else None
+            delay = left.after_conflict() if isinstance(error, CONFLICTS) else None
         if delay is None:
             raise self.error(error) from error
         return delay
 
-    def _connect(self, breaks: Iterator[float]) -> Connection:
+    def _connect(self, left: Patience) -> Connection:
         """Connect; while the server cannot be reached, wait as long as the patience lasts."""
         while True:
             try:
                 return self._connect_once()
             except psycopg.Error as error:
                 failure = self.error(error)
-                delay = next((delay for delay in breaks if delay), None)
+                # One that lets in and then says nothing is not restarting.
+                is_silent = isinstance(error, CallTimeoutError)
+                delay = None if is_silent else left.before_connecting()
                 if delay is None or not failure.transient:
                     raise failure from error
             time.sleep(delay)
 
     def _connect_once(self) -> Connection:
-        connection: Connection = psycopg.connect(
-            autocommit=True,
-            prepare_threshold=self._prepare_threshold,
-            **self.address.parameters,
-        )
+        connection = self.address.connect(prepare_threshold=self._prepare_threshold)
         try:
             self._greet(connection)
         except BaseException:
@@ -212,14 +216,18 @@ class Database:
         Every statement is served by an index, so the planner is kept from reading whole tables
         while its statistics lag behind, and each statement is planned once per connection. Whoever
         stops in the middle of a write (a suspended machine) loses the transaction, so that its
-        locks stop nobody for long.
+        locks stop nobody for long. A wait for a lock ends on the server, which says so, before the
+        silence would be too long here, where it would leave the effect unknown.
         """
         # One type for every int, so that a statement is prepared once and not per magnitude.
         connection.adapters.register_dumper(int, Int8BinaryDumper)
         connection.adapters.register_dumper(Packed, PackedDumper)
         connection.adapters.register_loader("timestamptz", _InstantLoader)
         before = time.monotonic()
-        cursor = connection.cursor(binary=True).execute(self.statements[self._hello], prepare=False)
+        parameters = {"lock_timeout": int(self.address.call_timeout * 1000 * _LOCK_SHARE) or 1}
+        cursor = connection.cursor(binary=True).execute(
+            self.statements[self._hello], parameters, prepare=False
+        )
         hello = cursor.fetchone()
         assert hello is not None
         self.clock.observe(hello[-1], before=before, after=time.monotonic())

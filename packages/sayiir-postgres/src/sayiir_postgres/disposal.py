@@ -10,6 +10,7 @@ from psycopg import sql
 from sayiir_postgres.address import Address
 from sayiir_postgres.errors import backend_error
 from sayiir_postgres.migrate import check_schema
+from sayiir_postgres.timed import unhurried
 
 _DROP: Final = sql.SQL("DROP SCHEMA IF EXISTS {schema} CASCADE")
 
@@ -22,7 +23,7 @@ def drop_schema(dsn: str, schema: str) -> None:
     statement = _DROP.format(schema=sql.Identifier(check_schema(schema)))
     address = Address(dsn)
     try:
-        with psycopg.connect(autocommit=True, **address.parameters) as connection:
+        with address.connect() as connection, unhurried(connection):
             connection.execute(statement)
     except psycopg.Error as error:
         raise backend_error(error, server=str(address), secrets=address.secrets) from error

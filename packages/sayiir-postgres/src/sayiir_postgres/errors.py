@@ -20,6 +20,13 @@ BAD_VALUES: Final = (UnicodeEncodeError, OverflowError, struct.error)
 """A value has no form in which it could be sent."""
 
 
+class CallTimeoutError(psycopg.OperationalError):
+    """Report a server that gave no sign of life for so many seconds; the connection is closed."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the server has been silent for {seconds:g} s (call_timeout)")
+
+
 class AnswerLostError(Exception):
     """Report a connection that broke after the commit was sent: the effect is unknown."""
 

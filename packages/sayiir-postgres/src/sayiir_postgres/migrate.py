@@ -16,6 +16,7 @@ from psycopg import sql
 from sayiir_core.errors import BackendError
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.statements import migrations
+from sayiir_postgres.timed import unhurried
 
 DEFAULT_SCHEMA: Final = "sayiir"
 
@@ -68,7 +69,9 @@ def migrate(connection: Connection, schema: str, *, server: str) -> None:
     latest = max(number for number, _, _ in migrations(schema))
     if _version(connection, schema, server, latest) == latest:
         return
-    with connection.transaction():
+    with unhurried(connection), connection.transaction():
+        # As the server has it: another process may be migrating, or a large table in the way.
+        connection.execute(b"SET LOCAL lock_timeout TO DEFAULT", prepare=False)
         for statement in _statements(schema):
             connection.execute(statement.encode(), prepare=False)
         _version(connection, schema, server, latest)

@@ -20,8 +20,8 @@ def sayiir_backends() -> dict[str, Callable[[str], Backend]]:
 def open_url(url: str) -> Backend:
     """Return a backend for a URL; raises ``PluginError`` for one that cannot be read.
 
-    ``schema``, ``pooler`` (``true`` or ``false``) and ``listen_url`` may stand among the
-    parameters of the URL; all others are libpq's.
+    ``schema``, ``pooler`` (``true`` or ``false``), ``listen_url`` and ``call_timeout`` (``5s``) may
+    stand among the parameters of the URL; all others are libpq's.
     """
     from sayiir_postgres.backend import PostgresBackend
 
@@ -39,7 +39,7 @@ def _split(url: str) -> tuple[str, dict[str, Any]]:
     rest: list[str] = []
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        if name in {"schema", "listen_url"}:
+        if name in {"schema", "listen_url", "call_timeout"}:
             options[name] = unquote(value)
         elif name == "pooler":
             options[name] = _truth(value)

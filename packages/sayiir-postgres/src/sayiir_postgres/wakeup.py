@@ -92,7 +92,11 @@ class _Household:
         """Add a subscriber, and listen."""
         with self._lock:
             self._subscribers = (*self._subscribers, subscriber)
-        self.listen()
+        try:
+            self.listen()
+        except BaseException:
+            self.remove(subscriber)
+            raise
 
     def remove(self, subscriber: PostgresSubscription) -> None:
         """Remove a subscriber; the last one ends the listening."""
@@ -110,8 +114,9 @@ class _Household:
         with self._lock:
             if self._listener is None and self._subscribers:
                 self._leave_at_exit()
-                self._listener = self._make(self)
-                self._listener.start()
+                listener = self._make(self)
+                listener.start()
+                self._listener = listener
 
     def leave(self) -> None:
         """Let the last hints out, for at most a second, and end all threads."""
