@@ -15,9 +15,6 @@ from sayiir_core.ids import check_instance_id
 from sayiir_runtime.client import WorkflowClient
 from sayiir_runtime.worker import PooledWorker, WorkerHandle
 
-# A heartbeat that is under way when its store is closed leaves its connection to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 LATE = 40.0
 Around = Callable[[Callable[[], Any]], Any]
 
