@@ -1,5 +1,6 @@
 """Connections that come, go and break."""
 
+import gc
 import threading
 import time
 from datetime import timedelta
@@ -34,15 +35,20 @@ class Watched:
             )
             return {pid for (pid,) in rows.fetchall()}
 
+    def are_gone(self) -> bool:
+        """Wait until the server has noticed that all its connections have ended."""
+        deadline = time.monotonic() + 30
+        while self.pids():
+            assert time.monotonic() < deadline, "the server still has a connection"
+            time.sleep(0.01)
+        return True
+
     def break_all(self) -> None:
         """End all its connections from the server's side, and wait until they are gone."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             for pid in self.pids():
                 connection.execute("SELECT pg_terminate_backend(%s::int)", (pid,))
-        deadline = time.monotonic() + 30
-        while self.pids():
-            assert time.monotonic() < deadline, "the server keeps a connection that it ended"
-            time.sleep(0.01)
+        assert self.are_gone()
 
 
 def test_a_connection_is_used_again(place: tuple[str, str]) -> None:
@@ -57,7 +63,7 @@ def test_a_connection_is_used_again(place: tuple[str, str]) -> None:
     assert 1 == len(before)
     assert before == watched.pids()
     watched.rig.close()
-    assert set() == watched.pids()
+    assert watched.are_gone()
 
 
 def test_no_more_connections_are_opened_than_allowed(place: tuple[str, str]) -> None:
@@ -105,7 +111,7 @@ def test_what_is_lent_while_the_store_is_closed_is_closed_when_it_comes_back(
     thread.join(30)
 
     assert ({used[0]}, 2) == (before, len(set(used)))
-    assert set() == watched.pids()
+    assert watched.are_gone()
 
 
 def test_what_is_used_after_a_close_is_kept_until_the_next(place: tuple[str, str]) -> None:
@@ -122,7 +128,24 @@ def test_what_is_used_after_a_close_is_kept_until_the_next(place: tuple[str, str
 
     assert 1 == len(found[0])
     assert found[0] == found[1] == found[2]
-    assert set() == watched.pids()
+    assert watched.are_gone()
+
+
+def test_a_store_that_is_used_behind_its_close_and_dropped_leaves_nothing_open(
+    place: tuple[str, str],
+) -> None:
+    """Close with the last reference what a late heartbeat opened, and warn of nothing."""
+    watched = Watched(*place)
+    watched.rig.start()
+    watched.rig.close()
+    watched.rig.session()
+    late = watched.pids()
+
+    watched.rig = None
+    gc.collect()
+
+    assert 1 == len(late)
+    assert watched.are_gone()
 
 
 def test_a_broken_idle_connection_is_replaced_unnoticed(place: tuple[str, str]) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator
+import weakref
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
 from psycopg.pq import TransactionStatus
@@ -36,6 +37,8 @@ class Connections:
         self._limit = limit
         # By process id. Entries of other processes stay referenced, so that nothing closes them.
         self._held: dict[int, _Held] = {}
+        # A heartbeat that was under way may open one behind the last close.
+        weakref.finalize(self, _close_idle, self._held).atexit = False
 
     @property
     def era(self) -> int:
@@ -104,6 +107,12 @@ class Connections:
         with held.changed:
             held.open -= 1
             held.changed.notify()
+
+
+def _close_idle(held_by_process: Mapping[int, _Held]) -> None:
+    held = held_by_process.get(os.getpid())
+    for connection in held.idle if held is not None else ():
+        connection.close()
 
 
 def is_usable(connection: Connection) -> bool:

@@ -213,6 +213,9 @@ class SessionKeeper:
                         self._on_lost(session)
                     return
                 self._renewed = time.monotonic()
+                if not self._is_current():
+                    # What follows would open again what was closed meanwhile.
+                    return
                 self._tidy(backend, session)
                 pause = min([heartbeat, *_leases_of_others(backend, session)])
             except Exception as error:  # noqa: BLE001 - nothing may end the lease of what runs
