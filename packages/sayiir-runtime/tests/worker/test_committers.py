@@ -12,6 +12,7 @@ from sayiir_core.authoring import Flow
 from sayiir_core.snapshot.answer import Answer
 from sayiir_core.snapshot.effect import Checkpoint
 from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.worker import committer
 from sayiir_runtime.worker.committer import LEAST_BESIDE
 from sayiir_runtime.worker.gate import Gate
 
@@ -61,8 +62,14 @@ Until = Callable[[Callable[[], Any]], Any]
 
 
 def test_much_leaves_beside_a_batch_that_is_away(
-    stalled: StalledStore, client: Any, start: Any, until: Until
+    stalled: StalledStore,
+    client: Any,
+    start: Any,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # So that nothing is taken over for having waited.
+    monkeypatch.setattr(committer, "IDLE", LATE)
     workflow = Flow("w").then(inc).build()
     client.submit_many(workflow, [(f"i{number}", number) for number in range(MANY)])
 
