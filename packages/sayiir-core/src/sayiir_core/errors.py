@@ -98,6 +98,14 @@ class WorkerDiedError(TaskError):
     """Report that a task was delivered ``max_deliveries`` times and each worker died in it."""
 
 
+class TaskCrashedError(TaskError):
+    """Report that what an executor ran a task in, such as a process, ended before the task did."""
+
+
+class TaskAbandonedError(TaskError):
+    """Report that an executor stopped a task because nobody wants its result any more."""
+
+
 class NodeLookupError(WorkflowError, LookupError):
     """Report that a text names no node of a workflow, or several; ``candidates`` are paths."""
 

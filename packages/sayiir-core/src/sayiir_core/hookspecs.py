@@ -14,6 +14,7 @@ import pluggy
 
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.codec import Codec, Wrapper
+from sayiir_core.ports.executor import TaskExecutor
 from sayiir_core.ports.telemetry import Instruments
 
 PROJECT_NAME: Final = "sayiir"
@@ -42,6 +43,16 @@ def sayiir_codecs() -> list[Codec | Wrapper]:
 
     A name is stored with every payload and must never change its meaning. A name that
     another plugin has too is an error naming both.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def sayiir_executors() -> dict[str, Callable[[], TaskExecutor]]:
+    """Return a factory per name that ``@task(executor=…)`` may give.
+
+    A factory is called at most once per process, when the first workflow that names it is made ready
+    to run, and starts nothing that costs. A name that another plugin has too is an error naming both.
     """
     raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""What this distribution adds: the memory backend, codecs, and wrappers around them.
+"""What this distribution adds: the memory backend, codecs and wrappers around them, an executor.
 
 Those whose library is not installed are left out; whoever asks for one is told what to install.
 """
@@ -12,12 +12,21 @@ from sayiir_core.errors import PluginError
 from sayiir_core.hookspecs import hookimpl
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.codec import Codec, Wrapper
+from sayiir_core.ports.executor import TaskExecutor
 
 
 @hookimpl
 def sayiir_backends() -> dict[str, Callable[[str], Backend]]:
     """Return the factory for ``memory://``."""
     return {"memory": _open_memory}
+
+
+@hookimpl
+def sayiir_executors() -> dict[str, Callable[[], TaskExecutor]]:
+    """Return the executor that runs bodies in child processes."""
+    from sayiir_runtime.executor.process import ProcessExecutor
+
+    return {"process": ProcessExecutor}
 
 
 @hookimpl

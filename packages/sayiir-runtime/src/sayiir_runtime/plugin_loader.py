@@ -19,10 +19,12 @@ from sayiir_core import hookspecs
 from sayiir_core.errors import PluginError
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.codec import Codec, Wrapper
+from sayiir_core.ports.executor import TaskExecutor
 from sayiir_core.ports.telemetry import Instruments
 
 Factory = Callable[[str], Backend]
 Observe = Callable[[], Instruments]
+MakeExecutor = Callable[[], TaskExecutor]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,8 +33,8 @@ class Plugin:
 
     ``module`` is what its entry point names. ``distribution`` and ``version`` are None for an
     entry point of no distribution, or of one that is half removed. ``backends`` are factories by URL scheme, ``codecs`` and
-    wrappers are by name, ``instruments`` are asked at each opening of a backend; what went wrong
-    offers nothing here.
+    wrappers are by name, ``executors`` are factories by name, ``instruments`` are asked at each
+    opening of a backend; what went wrong offers nothing here.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Plugin:
     version: str | None = None
     backends: dict[str, Factory] = field(default_factory=dict[str, Factory])
     codecs: dict[str, Codec | Wrapper] = field(default_factory=dict[str, Codec | Wrapper])
+    executors: dict[str, MakeExecutor] = field(default_factory=dict[str, MakeExecutor])
     instruments: list[Observe] = field(default_factory=list[Observe])
     errors: list[Exception] = field(default_factory=list[Exception])
 
@@ -99,6 +102,7 @@ class _Loader:
         readings: Final = (
             (hooks.sayiir_backends, _read_backends, plugin.backends),
             (hooks.sayiir_codecs, _read_codecs, plugin.codecs),
+            (hooks.sayiir_executors, _read_executors, plugin.executors),
         )
         for caller, read, offered in readings:
             for implementation in caller.get_hookimpls():
@@ -136,6 +140,14 @@ def _read_codecs(answer: Any) -> Iterator[tuple[str, Codec | Wrapper]]:
     for codec in answer:
         _expect(isinstance(getattr(codec, "name", None), str), f"{codec!r} has no name")
         yield codec.name, codec
+
+
+def _read_executors(answer: Any) -> Iterator[tuple[str, MakeExecutor]]:
+    _expect(isinstance(answer, dict), f"sayiir_executors returned {answer!r}, not a dict")
+    for name, factory in answer.items():
+        fits = isinstance(name, str), callable(factory)
+        _expect(all(fits), f"sayiir_executors: {name!r}: {factory!r} is no name with a factory")
+        yield name, factory
 
 
 def _by_name(answer: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sayiir_core.errors import PluginError
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.codec import Codec, Wrapper
 from sayiir_core.ports.telemetry import Instruments
-from sayiir_runtime.plugin_loader import Observe, Plugin, load_plugins
+from sayiir_runtime.plugin_loader import MakeExecutor, Observe, Plugin, load_plugins
 from sayiir_runtime.telemetry.observed import with_instruments
 
 logger = logging.getLogger("sayiir.plugins")
@@ -41,10 +41,11 @@ class PluginFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginManager:
-    """What the plugins of this environment add: backends by URL scheme, codecs by name."""
+    """What the plugins of this environment add: backends by URL scheme, the rest by name."""
 
     backends: Mapping[str, Callable[[str], Backend]]
     codecs: Mapping[str, Codec | Wrapper]
+    executors: Mapping[str, MakeExecutor]
     failures: tuple[PluginFailure, ...]
     instruments: tuple[tuple[str, Observe], ...] = ()
 
@@ -89,7 +90,7 @@ class PluginManager:
 def create_plugin_manager(found: Iterable[EntryPoint] | None = None) -> PluginManager:
     """Load the plugins of this environment, or the given entry points.
 
-    Raises ``PluginError`` if two plugins claim one URL scheme or one codec name.
+    Raises ``PluginError`` if two plugins claim one URL scheme, codec name or executor name.
     """
     plugins = load_plugins(found)
     for clash in _clashes(plugins):
@@ -97,6 +98,7 @@ def create_plugin_manager(found: Iterable[EntryPoint] | None = None) -> PluginMa
     return PluginManager(
         backends=MappingProxyType(_merged(plugin.backends for plugin in plugins)),
         codecs=MappingProxyType(_merged(plugin.codecs for plugin in plugins)),
+        executors=MappingProxyType(_merged(plugin.executors for plugin in plugins)),
         instruments=tuple(
             (plugin.label, observe) for plugin in plugins for observe in plugin.instruments
         ),
@@ -138,6 +140,7 @@ def _clashes(plugins: Iterable[Plugin]) -> Iterator[_Clash]:
     for plugin in plugins:
         claims = [("the URL scheme", scheme) for scheme in plugin.backends]
         claims += [("the codec name", name) for name in plugin.codecs]
+        claims += [("the executor name", name) for name in plugin.executors]
         for claim in claims:
             first = owners.setdefault(claim, plugin)
             if first is not plugin:

@@ -5,6 +5,7 @@ from sayiir_core.authoring.context import (
     TaskContext,
     TaskMetadata,
     get_task_context,
+    get_task_facts,
     reset_task_context,
     set_task_context,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "TaskRegistry",
     "Workflow",
     "get_task_context",
+    "get_task_facts",
     "reset_task_context",
     "set_task_context",
     "task",

@@ -58,6 +58,7 @@ def compile_workflow(draft: Draft) -> Workflow[Any, Any]:
         metadata=draft.metadata,
     )
     elements = [slot.element for slot in layout.nodes]
+    tasks = [(o, element) for o, element in enumerate(elements) if isinstance(element, TaskElement)]
     return Workflow(
         definition=definition,
         functions=tuple(e.function if isinstance(e, TaskElement) else None for e in elements),
@@ -70,13 +71,8 @@ def compile_workflow(draft: Draft) -> Workflow[Any, Any]:
         ),
         plan=plan,
         codec=draft.codec,
-        codecs=MappingProxyType(
-            {
-                ordinal: element.codec
-                for ordinal, element in enumerate(elements)
-                if isinstance(element, TaskElement) and element.codec is not None
-            }
-        ),
+        codecs=MappingProxyType({o: t.codec for o, t in tasks if t.codec is not None}),
+        executors=MappingProxyType({o: t.executor for o, t in tasks if t.executor is not None}),
     )
 
 

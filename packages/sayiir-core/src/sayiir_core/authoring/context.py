@@ -195,5 +195,8 @@ def get_task_context() -> TaskContext | None:
 set_task_context: Final[Callable[[ContextFacts | None], Token[ContextFacts | None]]] = _current.set
 """Make these the facts of the current context; for drivers. The token undoes it."""
 
+get_task_facts: Final[Callable[[], ContextFacts | None]] = _current.get
+"""Return the facts of the current context; for what carries a body elsewhere."""
+
 reset_task_context: Final[Callable[[Token[ContextFacts | None]], None]] = _current.reset
 """Undo a ``set_task_context`` of the same thread or coroutine."""

@@ -106,6 +106,7 @@ class Draft:
                 is_join,
                 is_key,
                 options.codec or self.codec,
+                options.executor,
             )
         except DefinitionError as problem:
             self.note(where, problem)

@@ -22,6 +22,7 @@ PRIORITIES: Final = range(1, 6)
 
 _NO_TIME: Final = timedelta(0)
 _CODEC: Final = re.compile(r"[a-z0-9][a-z0-9._+-]{0,99}")
+_EXECUTOR: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 CodecChoice = str | Codec
 """The name of a codec, perhaps behind wrappers, or a codec."""
@@ -35,6 +36,7 @@ class TaskOptions:
     version: str | None = None
     policy: TaskPolicy = field(default_factory=TaskPolicy)
     codec: CodecChoice | None = None
+    executor: str | None = None
 
 
 UNANNOTATED: Final = TaskOptions()
@@ -56,6 +58,7 @@ def check_options(
     priority: int | None = None,
     version: str | None = None,
     codec: CodecChoice | None = None,
+    executor: str | None = None,
 ) -> TaskOptions:
     """Return the options if each is good; ``DefinitionError``, a ``ValueError``, for a bad one."""
     _check_text(name, "name")
@@ -69,7 +72,11 @@ def check_options(
         description=description,
     )
     return TaskOptions(
-        name=name or None, version=version, policy=policy, codec=check_codec(codec, "@task")
+        name=name or None,
+        version=version,
+        policy=policy,
+        codec=check_codec(codec, "@task"),
+        executor=_executor(executor),
     )
 
 
@@ -86,6 +93,13 @@ def check_codec(value: object, what: str) -> CodecChoice | None:
         f"{what} codec= must be a name such as 'json' or 'zstd+msgpack', or a codec, not "
         f"{value!r:.100}"
     )
+
+
+def _executor(value: object) -> str | None:
+    """Return the name of an executor; whether it is installed is known where the workflow runs."""
+    if value is None or (isinstance(value, str) and _EXECUTOR.fullmatch(value)):
+        return value
+    raise DefinitionError(f"@task executor= must be a name such as 'process', not {value!r:.100}")
 
 
 def _check_text(value: object, what: str) -> None:

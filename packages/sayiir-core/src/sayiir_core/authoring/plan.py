@@ -37,6 +37,7 @@ class TaskElement:
     is_join: bool = False
     is_key: bool = False
     codec: CodecChoice | None = None
+    executor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

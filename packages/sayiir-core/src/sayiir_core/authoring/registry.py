@@ -55,6 +55,7 @@ class TaskRegistry:
         priority: int | None = None,
         version: str | None = None,
         codec: CodecChoice | None = None,
+        executor: str | None = None,
     ) -> Callable[[F], F]: ...
 
     def task(
@@ -69,6 +70,7 @@ class TaskRegistry:
         priority: int | None = None,
         version: str | None = None,
         codec: CodecChoice | None = None,
+        executor: str | None = None,
     ) -> Callable[..., Any]:
         """Annotate a function like ``@task`` and register it under its task name."""
         given = fn_or_name if isinstance(fn_or_name, str) else None
@@ -81,6 +83,7 @@ class TaskRegistry:
             priority=priority,
             version=version,
             codec=codec,
+            executor=executor,
         )
 
         def keep(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -34,6 +34,7 @@ def task(
     priority: int | None = None,
     version: str | None = None,
     codec: CodecChoice | None = None,
+    executor: str | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -49,6 +50,7 @@ def task(
     priority: int | None = None,
     version: str | None = None,
     codec: CodecChoice | None = None,
+    executor: str | None = None,
 ) -> Callable[..., Any]:
     """Annotate a function as a task, with or without options.
 
@@ -56,8 +58,9 @@ def task(
     ``timeout_secs``. ``retries`` is a number of retries after 1 s, 2 s, 4 s, …, or a
     ``RetryPolicy``. ``priority`` is 1 (first) to 5, 3 by default. ``version`` is part of the
     workflow's identity: raise it when running instances must not meet the new code. ``codec``
-    writes what the task returns, and may change at any time. Raises ``DefinitionError``, a
-    ``ValueError``, for a bad option.
+    writes what the task returns, and may change at any time. ``executor`` runs it somewhere else
+    than in a thread or on a loop: ``"process"`` in a process of its own, other names by plugins; it may
+    change at any time, too. Raises ``DefinitionError``, a ``ValueError``, for a bad option.
     """
     given = fn_or_name if isinstance(fn_or_name, str) else None
     options = check_options(
@@ -69,6 +72,7 @@ def task(
         priority=priority,
         version=version,
         codec=codec,
+        executor=executor,
     )
     if fn_or_name is None or isinstance(fn_or_name, str):
         return partial(annotate, options=options)

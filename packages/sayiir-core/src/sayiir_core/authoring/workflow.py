@@ -22,8 +22,9 @@ class Workflow(Generic[In_contra, Out_co]):
     ``functions`` and ``payload_types`` are by ordinal: the function of each task, None for other
     nodes, and the declared payload type of each signal that has one. ``plan`` is what embedding
     this workflow in another one copies. ``codec`` writes the values of a run, ``codecs`` by ordinal
-    what a task returns that has another one. Neither is a part of the definition: every payload
-    names its codec, so instances in flight don't mind a change.
+    what a task returns that has another one. ``executors`` by ordinal names where a task runs that
+    runs neither in a thread nor on a loop. None of these is a part of the definition: every payload
+    names its codec, and a step does not tell where it ran, so instances in flight don't mind a change.
     """
 
     definition: Definition
@@ -34,6 +35,7 @@ class Workflow(Generic[In_contra, Out_co]):
     codecs: Mapping[int, CodecChoice] = field(
         default_factory=lambda: MappingProxyType({}), repr=False
     )
+    executors: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     @property
     def workflow_id(self) -> str:

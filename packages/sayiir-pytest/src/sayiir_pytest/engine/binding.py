@@ -40,7 +40,8 @@ class BoundProgram(Program):
     def __init__(
         self, workflow: AnyWorkflow, codec: PayloadCodec, spies: dict[int, list[Spy]]
     ) -> None:
-        super().__init__(workflow, codec)
+        # Virtual time is kept by one thread, so that is where every body runs.
+        super().__init__(replace(workflow, executors={}), codec)
         self.workflow = workflow
         self._spies = spies
         self._bound: dict[int, TaskBody] = {}
@@ -81,7 +82,7 @@ def bind(
     """
     known = list(workflows)
     spies: list[dict[int, list[Spy]]] = [{} for _ in known]
-    plain = [Program(workflow, codec) for workflow in known]
+    plain = [BoundProgram(workflow, codec, {}) for workflow in known]
     for binding in sorted(bindings, key=lambda one: not isinstance(one.spy, Stub)):
         for position, nodes in enumerate(_places(binding, known)):
             for node in nodes:

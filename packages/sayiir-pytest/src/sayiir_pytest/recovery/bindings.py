@@ -37,9 +37,12 @@ class Bindings:
         self._pushed = pushed
 
     def bind(self, workflow: Workflow[Any, Any]) -> Workflow[Any, Any]:
-        """Return the workflow with watched bodies; everything that is stored stays the same."""
+        """Return the workflow with watched bodies; everything that is stored stays the same.
+
+        A body that an executor would run is called here, where it can be watched.
+        """
         functions = tuple(None if fn is None else self._watched(fn) for fn in workflow.functions)
-        return replace(workflow, functions=functions)
+        return replace(workflow, functions=functions, executors={})
 
     def _watched(self, fn: Body) -> Body:
         if not _is_async(fn):

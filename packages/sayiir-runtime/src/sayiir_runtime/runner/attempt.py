@@ -24,6 +24,7 @@ from sayiir_core.errors import (
     TaskTimeoutError,
 )
 from sayiir_core.ports.codec import Place
+from sayiir_core.ports.executor import Execution
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.reference import StepRef
 from sayiir_core.snapshot.step import ErrorRecord, Verdict
@@ -46,11 +47,15 @@ class Attempt:
     ``is_set`` tells the body, through its context, that nobody waits for it any more.
     """
 
+    # Set when an executor runs the body, and only then.
+    execution: Execution
+
     __slots__ = (
         "body",
         "claim",
         "clock",
         "error",
+        "execution",
         "finished_at",
         "is_set",
         "outcome",
@@ -121,6 +126,9 @@ class Attempt:
             self.error = interruption
             return None
         except BaseException as error:  # noqa: BLE001 - the boundary around user code
+            if self.is_set and self.outcome is not None:
+                # Given up, and stopped by that: it keeps the outcome that it was given.
+                return None
             return self.fail(error)
         finally:
             reset_task_context(token)
@@ -181,6 +189,12 @@ class Attempt:
             finished_at=self.clock(),
         )
         return self.outcome
+
+    def give_up(self) -> None:
+        """Tell the body that nobody waits for it, and stop it if an executor runs it."""
+        self.is_set = True
+        if (execution := getattr(self, "execution", None)) is not None:
+            execution.give_up()
 
     def time_out(self) -> Outcome:
         """Conclude a body that ran too long; whatever it does from now on is discarded."""

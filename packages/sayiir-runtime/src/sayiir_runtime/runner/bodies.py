@@ -98,8 +98,8 @@ class BodyRunner:
         return late
 
     def abandon(self, attempt: Attempt) -> None:
-        """Stop waiting for a body: cancel a coroutine, leave a thread alone and count it."""
-        attempt.is_set = True
+        """Stop waiting for a body: cancel it, or leave its thread alone and count it."""
+        attempt.give_up()
         job = self._jobs.get(attempt)
         self._forget(attempt)
         if isinstance(job, Job):
@@ -110,7 +110,7 @@ class BodyRunner:
     def _give_up(self, attempt: Attempt, job: Job) -> None:
         pool = self._threads()
         pool.give_up(job)
-        if job.abandoned:
+        if job.abandoned and not attempt.body.is_remote:
             logger.warning(
                 "task %s was given up and its result is discarded, but its thread still runs "
                 "(one of %d); have it look at get_task_context().cancelled",

@@ -36,7 +36,7 @@ from sayiir_runtime.runner.lease import SessionKeeper, keeper_of
 from sayiir_runtime.runner.lookout import Watch
 from sayiir_runtime.runner.outlook import is_at_rest
 from sayiir_runtime.runner.ownership import Ownerships, run_key
-from sayiir_runtime.runner.program import Program, program_of
+from sayiir_runtime.runner.program import Program, runnable_program_of
 from sayiir_runtime.runner.waiting import REAL, Waiting
 from sayiir_runtime.status import WorkflowStatus
 from sayiir_runtime.telemetry.observed import instrument_of
@@ -87,7 +87,7 @@ class CheckpointingRunner:
         """
         checked = check_instance_id(instance_id)
         policy = ConflictPolicy(conflict_policy) if conflict_policy else ConflictPolicy.FAIL
-        program = program_of(workflow, self._codec, self._instrument)
+        program = runnable_program_of(workflow, self._codec, self._instrument)
         key = RunKey(checked, new_run_id())
         payload = program.encode_input(input, key)
         self._keeper.save_definition(program.definition)
@@ -133,7 +133,7 @@ class CheckpointingRunner:
         it expires. Raises ``InstanceBusyError`` if another live process runs it,
         ``InstanceNotFoundError``, ``WorkflowError`` for another definition.
         """
-        program = program_of(workflow, self._codec, self._instrument)
+        program = runnable_program_of(workflow, self._codec, self._instrument)
         head = self.backend.instances.load(check_instance_id(instance_id))
         self._check_definition(program, head)
         limit = None if wait is None else parse_duration(wait)
@@ -151,7 +151,7 @@ class CheckpointingRunner:
 
         Raises ``InstanceStateError`` if it has not failed, otherwise as ``resume`` does.
         """
-        program = program_of(workflow, self._codec, self._instrument)
+        program = runnable_program_of(workflow, self._codec, self._instrument)
         checked = check_instance_id(instance_id)
         head = self.backend.instances.load(checked)
         self._check_definition(program, head)

@@ -261,7 +261,7 @@ class Driver:
             self._halt()
             if head.header.state is InstanceState.CANCELLED:
                 for _, attempt in self._running.values():
-                    attempt.is_set = True
+                    attempt.give_up()
         else:
             self._halted = False
             if any(c.claimable(now) for c in head.cursors.values()):

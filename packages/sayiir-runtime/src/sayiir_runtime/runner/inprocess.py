@@ -25,7 +25,7 @@ from sayiir_runtime.runner.drive_result import DriveResult
 from sayiir_runtime.runner.driver import Driver
 from sayiir_runtime.runner.lease import CLAIM_TTL
 from sayiir_runtime.runner.lookout import Watch
-from sayiir_runtime.runner.program import Program, program_of
+from sayiir_runtime.runner.program import Program, runnable_program_of
 from sayiir_runtime.runner.straight import INSTANCE_ID, Straight
 
 In = TypeVar("In")
@@ -50,7 +50,7 @@ class InProcessRunner:
         Raises ``TaskError`` for a task that failed for good, ``TypeError`` for an input that the
         codec cannot store, ``WorkflowError`` for a workflow that waits for signals.
         """
-        program = program_of(workflow, self._codec)
+        program = runnable_program_of(workflow, self._codec)
         if program.signals:
             names = ", ".join(map(repr, program.signals))
             raise WorkflowError(

@@ -11,11 +11,15 @@ from typing import Any, Final
 
 from sayiir_core.authoring import LoopResult, TaskMetadata, Workflow
 from sayiir_core.engine.onward import Onward, onward
+from sayiir_core.errors import DefinitionError, PluginError
+from sayiir_core.ports.executor import TaskExecutor
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.workflow.definition import Definition
 from sayiir_core.workflow.node import END, ROOT, SignalNode, TaskNode
 from sayiir_runtime.codec import PayloadCodec, TaskValues
 from sayiir_runtime.codec.task_values import Encode
+from sayiir_runtime.executor.registry import executor_of
+from sayiir_runtime.executor.remote import remote
 from sayiir_runtime.runner.place import RunIdentity, place_of
 from sayiir_runtime.telemetry.instrument import Instrument
 
@@ -26,7 +30,7 @@ class TaskBody:
 
     ``inline``: a plain call in the driver's own thread will do. ``decides``: its value holds the
     verdict on a loop or the key of a route. ``onward`` is what follows, if that is the same in
-    every run.
+    every run. ``is_remote``: ``function`` only waits for what an executor runs.
     """
 
     node: TaskNode
@@ -39,6 +43,7 @@ class TaskBody:
     decides: bool
     metadata: TaskMetadata
     onward: Onward | None
+    is_remote: bool
 
 
 class Program:
@@ -63,6 +68,7 @@ class Program:
         self.metadata: Final = workflow.metadata
         # Not the workflow: a program is kept for as long as its workflow lives, and no longer.
         self._functions = workflow.functions
+        self._executors = workflow.executors
         self._bodies: dict[int, TaskBody] = {}
         self._inline: dict[int, TaskBody | None] = {}
 
@@ -82,6 +88,15 @@ class Program:
             inline = None if body is None or not body.inline else body
             self._inline[ordinal] = inline
             return inline
+
+    def check_executors(self) -> None:
+        """Raise, before anything runs, if a task cannot run where it is to run.
+
+        ``PluginError`` for an executor that is not installed, ``DefinitionError`` for a function that
+        its executor cannot run.
+        """
+        for ordinal in self._executors:
+            self.body(ordinal)
 
     def calls_same(self, other: Program) -> bool:
         """Tell whether another program of the same definition calls the same functions."""
@@ -134,6 +149,10 @@ class Program:
         values = TaskValues.from_function(function, codec, unwrap=(LoopResult,), inputs=self.codec)
         timeout = node.policy.timeout
         is_async = _is_async(function)
+        name = self._executors.get(node.ordinal)
+        if name is not None:
+            executor = self._executor(name, node, function, values)
+            function, is_async = remote(function, executor, is_async=is_async), False
         if self.instrument is not None:
             function = self.instrument.around(node, function, is_async=is_async)
         return TaskBody(
@@ -141,13 +160,32 @@ class Program:
             function=function,
             values=values,
             is_async=is_async,
-            inline=not is_async and timeout is None,
+            inline=not is_async and timeout is None and name is None,
             takes_value=values.takes_value,
             timeout_seconds=None if timeout is None else timeout.total_seconds(),
             decides=node.loop is not None or node.is_key,
             metadata=TaskMetadata.from_node(node),
             onward=onward(self.definition, node.ordinal),
+            is_remote=name is not None,
         )
+
+    def _executor(
+        self, name: str, node: TaskNode, function: Callable[..., Any], values: TaskValues
+    ) -> TaskExecutor:
+        """Return what runs a task, if it can run it."""
+        which = f"task {node.path!r} of workflow {self.workflow_id!r}"
+        try:
+            executor = executor_of(name)
+        except PluginError as error:
+            raise PluginError(f"{which} cannot run: {error}") from error
+        try:
+            executor.check(function)
+            if values.lazy is not None:
+                raise DefinitionError("it takes a Lazy, which stays where it is; take the value")
+        except DefinitionError as error:
+            text = f"{which} cannot run in the executor {name!r}: {error}"
+            raise DefinitionError(text) from error
+        return executor
 
 
 def _is_same(mine: Any, theirs: Any) -> bool:
@@ -172,6 +210,15 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 
 _programs: weakref.WeakKeyDictionary[Workflow[Any, Any], Program] = weakref.WeakKeyDictionary()
+
+
+def runnable_program_of(
+    workflow: Workflow[Any, Any], codec: PayloadCodec, instrument: Instrument | None = None
+) -> Program:
+    """Return the program of a workflow whose tasks are to be called here; raises if one cannot."""
+    program = program_of(workflow, codec, instrument)
+    program.check_executors()
+    return program
 
 
 def program_of(

@@ -126,7 +126,7 @@ class Clerk:
             lease, attempt = held.claim.lease, held.attempt
             state = wanted.get(RunKey(lease.instance_id, lease.run_id))
             if attempt is not None and state in {None, InstanceState.CANCELLED}:
-                attempt.is_set = True
+                attempt.give_up()
 
 
 def _states(store: InstanceStore, ids: Sequence[InstanceId]) -> dict[RunKey, InstanceState]:

@@ -89,9 +89,9 @@ class Crew:
             self._call_loop()
 
     def abandon(self, attempts: Iterable[Attempt]) -> None:
-        """Stop waiting for bodies: cancel coroutines, leave threads alone and count them."""
+        """Stop waiting for bodies: cancel them, or leave their threads alone and count these."""
         for attempt in attempts:
-            attempt.is_set = True
+            attempt.give_up()
             if attempt.body.is_async:
                 self._tell_loop(self._cancel, attempt)
                 continue
@@ -101,6 +101,8 @@ class Crew:
                 if attempt not in self._on_threads:
                     self._given_up.discard(attempt)
                     continue
+            if attempt.body.is_remote:
+                continue
             logger.warning(
                 "task %s of instance %s was given up and its result is discarded, but its thread "
                 "still runs (one of %d); have it look at get_task_context().cancelled",

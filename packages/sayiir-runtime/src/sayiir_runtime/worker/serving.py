@@ -11,7 +11,7 @@ from sayiir_core.snapshot.head import Lane
 from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_core.workflow.group import tags_in
 from sayiir_runtime.codec import PayloadCodec
-from sayiir_runtime.runner.program import Program, program_of
+from sayiir_runtime.runner.program import Program, runnable_program_of
 from sayiir_runtime.telemetry.instrument import Instrument
 
 
@@ -32,7 +32,7 @@ class Serving:
         self.tags: Final = frozenset(tags)
         self.programs: Final[dict[DefinitionIdentity, Program]] = {}
         for workflow in workflows:
-            self._add(workflow, program_of(workflow, codec, instrument))
+            self._add(workflow, runnable_program_of(workflow, codec, instrument))
         self._groups: Final = {
             identity: frozenset(
                 group

@@ -12,7 +12,7 @@ from sayiir_runtime.plugins import list_plugins
 
 _DESCRIPTION: Final = """\
 List the plugins of this environment: the distribution and version that each is from, the backends
-(by URL scheme) and codecs (by name) that it offers, and what of it cannot be used and why."""
+(by URL scheme), codecs and executors (by name) that it offers, and what of it cannot be used and why."""
 _EPILOG: Final = """\
 exit codes: 0 every plugin can be used; 1 something cannot, or two plugins claim one name"""
 
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     """Add the command to a parser's commands."""
     parser = commands.add_parser(
         "plugins",
-        help="list the backends and codecs that are installed",
+        help="list the backends, codecs and executors that are installed",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
@@ -42,6 +42,8 @@ def _described(plugin: Plugin) -> str:
         lines.append("  backends: " + ", ".join(f"{scheme}://" for scheme in plugin.backends))
     if plugin.codecs:
         lines.append("  codecs: " + ", ".join(plugin.codecs))
+    if plugin.executors:
+        lines.append("  executors: " + ", ".join(plugin.executors))
     if plugin.instruments:
         lines.append("  instruments: what it observes a backend by is asked when one is opened")
     for error in plugin.errors:

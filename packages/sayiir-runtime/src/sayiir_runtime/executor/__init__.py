@@ -1,0 +1,1 @@
+"""Executors: running bodies somewhere else than on a thread of their driver."""
