@@ -1,0 +1,1 @@
+"""Executors with one bug each."""
