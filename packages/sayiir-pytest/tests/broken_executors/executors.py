@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from sayiir_core.errors import EncodeError, TaskCrashedError
-from sayiir_pytest.conformance import executor as suite
+from sayiir_pytest.conformance import executor_run
 from sayiir_pytest.conformance.executor import ExecutorConformance
 from sayiir_runtime.executor.process import ProcessExecution, ProcessExecutor
 from sayiir_runtime.executor.worker_process import WorkerProcess
 
 # What never happens here need not be waited for so long.
-suite.PATIENCE = 2.0
+executor_run.PATIENCE = 2.0
 
 
 class Broken(ExecutorConformance):

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -25,18 +24,16 @@ from typing import Any, Final
 
 import pytest
 
-from sayiir_core.authoring import Flow, TaskMetadata, task
-from sayiir_core.errors import DefinitionError, EncodeError, TaskCrashedError
-from sayiir_core.policy import RetryPolicy
-from sayiir_core.ports.executor import Execution, TaskExecutor
-from sayiir_core.workflow.node import TaskNode
+from sayiir_core.errors import EncodeError, TaskCrashedError
+from sayiir_core.ports.executor import TaskExecutor
 from sayiir_pytest import executor_bodies as bodies
-from sayiir_runtime.executor.remote import RemoteBody
-
-PATIENCE: float = bodies.PATIENCE
-QUIET_SECONDS: Final = 0.3
-"""For how long a body that beats must be silent to count as stopped."""
-
+from sayiir_pytest.conformance.executor_run import (
+    Run,
+    body_of,
+    check_silence,
+    refusal_of,
+    until,
+)
 
 VALUES: Final = {
     "nothing": None,
@@ -54,76 +51,6 @@ VALUES: Final = {
 
 FEWEST_TURNS: Final = 10
 """How often a thread must get its turn in 2 seconds; one that has to wait for them gets one or two."""
-
-
-def body_of(function: Callable[..., Any], *value: Any, is_async: bool = False) -> RemoteBody:
-    """Return a body as a driver makes it, of the second attempt at a task in two loops."""
-    policy = RetryPolicy(3, retry_on=[bodies.MisfortuneError])
-    annotated = task("charge", timeout=60.0, retries=policy)(_copied(function))
-    node = Flow[Any, Any]("order").then(annotated).build().definition.nodes[0]
-    assert isinstance(node, TaskNode)
-    return RemoteBody(
-        function=function,
-        value=value,
-        is_async=is_async,
-        workflow_id="order",
-        metadata={"team": "shop"},
-        declared=TaskMetadata.from_node(node),
-        node=node,
-        instance_id="order-17",
-        run_id="r-1",
-        turns=(2, 0),
-        attempt=2,
-        trace_parent=f"00-{'a' * 32}-{'b' * 16}-01",
-        worker_id="w-1",
-    )
-
-
-def _copied(function: Callable[..., Any]) -> Callable[..., Any]:
-    def copy(value: Any) -> Any:
-        return function(value)
-
-    return copy
-
-
-class Run:
-    """A body on a thread that starts it and waits for its end, as a driver does."""
-
-    def __init__(self, executor: TaskExecutor, body: RemoteBody) -> None:
-        self._executor, self._body = executor, body
-        self._started = threading.Event()
-        self._execution: Execution | None = None
-        self._value: Any = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._execution = self._executor.start(self._body)
-            self._started.set()
-            self._value = self._execution.wait()
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
-            self._error = error
-            self._started.set()
-
-    def give_up(self) -> None:
-        """Give the body up, from the thread of the test."""
-        assert self._started.wait(PATIENCE), "start() does not return"
-        assert self._execution is not None, f"it was not started: {self._error!r}"
-        self._execution.give_up()
-
-    def ends(self, within: float | None = None) -> bool:
-        """Tell whether it ends, in whatever way, within seconds."""
-        self._thread.join(PATIENCE if within is None else within)
-        return not self._thread.is_alive()
-
-    def result(self) -> Any:
-        """Return what the body returned, or raise what it raised."""
-        assert self.ends(), f"wait() does not return within {PATIENCE:.0f} s"
-        if self._error is not None:
-            raise self._error
-        return self._value
 
 
 class ExecutorConformance:
@@ -323,13 +250,13 @@ class ExecutorConformance:
         """End the wait, and really stop it; to give it up again does nothing."""
         file = tmp_path / "beats"
         run = Run(executor, body_of(bodies.beat, str(file)))
-        _until(file.exists)
+        until(file.exists)
 
         run.give_up()
         run.give_up()
 
         assert run.ends(), "wait() does not end after give_up()"
-        _check_silence(file)
+        check_silence(file)
 
     def test_a_body_that_was_given_up_early_does_not_run_on(
         self, executor: TaskExecutor, tmp_path: Path
@@ -341,7 +268,7 @@ class ExecutorConformance:
 
         assert run.ends(), "wait() does not end after give_up()"
         file.touch()
-        _check_silence(file)
+        check_silence(file)
 
     def test_giving_up_what_has_ended_disturbs_nobody(
         self, executor: TaskExecutor, tmp_path: Path
@@ -351,7 +278,7 @@ class ExecutorConformance:
         assert 1 == first.result()
         here, there = tmp_path / "here", tmp_path / "there"
         second = Run(executor, body_of(bodies.meet, (str(here), str(there))))
-        _until(here.exists)
+        until(here.exists)
 
         first.give_up()
         there.touch()
@@ -363,12 +290,12 @@ class ExecutorConformance:
         executor = self.make_executor()
         file = tmp_path / "beats"
         run = Run(executor, body_of(bodies.beat, str(file)))
-        _until(file.exists)
+        until(file.exists)
 
         executor.close()
 
         assert run.ends(), "wait() does not end after close()"
-        _check_silence(file)
+        check_silence(file)
 
     # The gate.
 
@@ -386,7 +313,7 @@ class ExecutorConformance:
             "method": _Counter(1).same,
         }
         function = functions[kind]
-        if kind != "at the top of a module" and (reason := _refusal(executor, function)):
+        if kind != "at the top of a module" and (reason := refusal_of(executor, function)):
             assert len(reason) > 20
             return
         executor.check(function)
@@ -404,29 +331,3 @@ class _Counter:
 
     def same(self, value: Any) -> Any:
         return value
-
-
-def _refusal(executor: TaskExecutor, function: Callable[..., Any]) -> str | None:
-    try:
-        executor.check(function)
-    except DefinitionError as refusal:
-        return str(refusal)
-    return None
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline, never = time.monotonic() + PATIENCE, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "the body does not begin"
-        never.wait(0.005)
-
-
-def _check_silence(file: Path) -> None:
-    """Fail if a body still beats, after it was given a moment to be stopped."""
-    deadline, never = time.monotonic() + PATIENCE, threading.Event()
-    while time.monotonic() < deadline:
-        before = file.stat().st_size
-        never.wait(QUIET_SECONDS)
-        if file.stat().st_size == before:
-            return
-    pytest.fail("the body still runs, although it was given up")
