@@ -105,8 +105,11 @@ class Program:
 
     @cached_property
     def _input_writer(self) -> Encode:
-        first = self.first.ordinal
-        return self.body(first).values.encode_input if self.is_task(first) else self.codec.encode
+        # Not by its body: whoever submits need not have what runs that.
+        first = self.first
+        return (
+            self._values(first).encode_input if isinstance(first, TaskNode) else self.codec.encode
+        )
 
     def encode_input(self, value: Any, run: RunIdentity | None = None) -> bytes:
         """Return the payload of a run's input, as the first task's annotation wants it.
@@ -142,16 +145,24 @@ class Program:
             return self.definition.scopes[ROOT].first
         return self.straight[-1].node.next
 
-    def _make(self, node: TaskNode) -> TaskBody:
+    def _function(self, node: TaskNode) -> Callable[..., Any]:
         function = self._functions[node.ordinal]
         assert function is not None, "a task calls a function"
+        return function
+
+    def _values(self, node: TaskNode) -> TaskValues:
         codec = self._codecs.get(node.ordinal, self.codec)
-        values = TaskValues.from_function(function, codec, unwrap=(LoopResult,), inputs=self.codec)
+        return TaskValues.from_function(
+            self._function(node), codec, unwrap=(LoopResult,), inputs=self.codec
+        )
+
+    def _make(self, node: TaskNode) -> TaskBody:
+        function, values = self._function(node), self._values(node)
         timeout = node.policy.timeout
         is_async = _is_async(function)
         name = self._executors.get(node.ordinal)
         if name is not None:
-            executor = self._executor(name, node, function, values)
+            executor = self._executor(name, node, values)
             function, is_async = remote(function, executor, is_async=is_async), False
         if self.instrument is not None:
             function = self.instrument.around(node, function, is_async=is_async)
@@ -169,9 +180,7 @@ class Program:
             is_remote=name is not None,
         )
 
-    def _executor(
-        self, name: str, node: TaskNode, function: Callable[..., Any], values: TaskValues
-    ) -> TaskExecutor:
+    def _executor(self, name: str, node: TaskNode, values: TaskValues) -> TaskExecutor:
         """Return what runs a task, if it can run it."""
         which = f"task {node.path!r} of workflow {self.workflow_id!r}"
         try:
@@ -179,7 +188,7 @@ class Program:
         except PluginError as error:
             raise PluginError(f"{which} cannot run: {error}") from error
         try:
-            executor.check(function)
+            executor.check(self._function(node))
             if values.lazy is not None:
                 raise DefinitionError("it takes a Lazy, which stays where it is; take the value")
         except DefinitionError as error:
