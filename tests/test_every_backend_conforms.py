@@ -1,10 +1,11 @@
-"""Every backend that an installed plugin serves is under every conformance class."""
+"""Every backend and executor that an installed plugin offers is under every conformance class."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
 
@@ -48,12 +49,12 @@ def _opened(scheme: str) -> Backend:
 def _test_modules() -> Iterator[Path]:
     for pattern in ("packages/*/tests/**/*.py", "examples/**/test*.py", "native/**/test*.py"):
         for path in ROOT.glob(pattern):
-            if "broken_stores" not in path.parts:
+            if not {"broken_stores", "broken_executors"} & set(path.parts):
                 yield path
 
 
-def classes_for(source: str, backend: str) -> set[str]:
-    """Return the conformance classes under which a module's source puts a backend class."""
+def classes_for(source: str, tested: str, suite: AbstractSet[str] = SUITE) -> set[str]:
+    """Return the conformance classes under which a module's source puts a class."""
     tree = ast.parse(source)
     imported = {
         alias.name
@@ -61,7 +62,7 @@ def classes_for(source: str, backend: str) -> set[str]:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    if backend not in imported:
+    if tested not in imported:
         return set()
     return {
         base.id
@@ -69,7 +70,7 @@ def classes_for(source: str, backend: str) -> set[str]:
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test")
         for base in node.bases
         if isinstance(base, ast.Name)
-    } & SUITE
+    } & suite
 
 
 def test_the_plugins_of_this_environment_work() -> None:
@@ -90,6 +91,29 @@ def test_a_backend_is_under_every_conformance_class(scheme: str) -> None:
         tested |= classes_for(path.read_text("utf-8"), name)
 
     assert sorted(SUITE) == sorted(tested), f"{name} ({scheme}://)"
+
+
+@pytest.mark.parametrize("name", sorted(create_plugin_manager().executors))
+def test_an_executor_is_under_its_suite(name: str) -> None:
+    """A plugin whose executor has no conformance tests is not done."""
+    executor = create_plugin_manager().executors[name]()
+    suite = {"ExecutorConformance"}
+
+    tested: set[str] = set()
+    for path in _test_modules():
+        tested |= classes_for(path.read_text("utf-8"), type(executor).__name__, suite)
+    executor.close()
+
+    assert suite == tested, f"{type(executor).__name__} ({name})"
+
+
+def test_an_executor_without_a_suite_is_noticed() -> None:
+    """A module that uses it otherwise is not enough."""
+    source = "from x import Mine\nclass TestIt(ExecutorConformance): ...\n"
+
+    assert {"ExecutorConformance"} == classes_for(source, "Mine", {"ExecutorConformance"})
+    assert set() == classes_for("from x import Mine\n", "Mine", {"ExecutorConformance"})
+    assert {"process"} <= set(create_plugin_manager().executors)
 
 
 def test_a_backend_without_conformance_classes_is_noticed() -> None:
