@@ -81,10 +81,11 @@ class ProcessExecutor:
             idle, self._idle = self._idle, []
             busy, self._children = self._children - set(idle), set()
         for child in busy:
+            # Whoever waits for it collects it.
             child.kill()
         for child in idle:
             child.release()
-        for child in (*idle, *busy):
+        for child in idle:
             child.retire()
 
     @property
