@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from sayiir import Flow, run_workflow
 from tests.executor import bodies
+from tests.executor.conftest import pid_in
 
 
 def run(function: Any, value: Any) -> Any:
@@ -38,5 +41,17 @@ def fork(place: str) -> None:
     Path(place).write_text(" ".join(map(str, [pids[0], pids[1], pids[2]])))
 
 
+def copy(place: str) -> None:
+    """Wait for a body that never ends, in a process that has forked a copy of itself."""
+    threading.Thread(target=hold, args=[place], daemon=True).start()
+    pid_in(Path(place))
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(60)
+        sys.exit(0)
+    Path(f"{place}.copy").write_text(str(pid))
+    time.sleep(60)
+
+
 if __name__ == "__main__":
-    {"hold": hold, "use": use, "fork": fork}[sys.argv[1]](*sys.argv[2:])
+    {"hold": hold, "use": use, "fork": fork, "copy": copy}[sys.argv[1]](*sys.argv[2:])

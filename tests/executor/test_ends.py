@@ -53,6 +53,18 @@ def test_a_body_that_hears_nothing_ends_with_its_parent(tmp_path):
     poll(lambda: not is_alive(pid))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a body is not stopped")
+def test_a_forked_copy_does_not_keep_the_children_of_its_parent_alive(tmp_path):
+    """It inherits the descriptors whose closing tells them of the parent's death."""
+    with started(*program("copy", tmp_path / "pid")) as parent:
+        pid, copy = pid_in(tmp_path / "pid"), pid_in(tmp_path / "pid.copy")
+        parent.kill()
+
+        poll(lambda: not is_alive(pid))
+        assert is_alive(copy)
+        os.kill(copy, signal.SIGKILL)
+
+
 def test_idle_children_end_in_good_order_with_their_program(tmp_path):
     """Quickly, without a word, and nothing is left for the interpreter to warn of."""
     with started(*program("use", tmp_path / "pid", *STRICT)) as parent:

@@ -17,6 +17,7 @@ from sayiir_core.authoring import TaskRegistry
 from sayiir_core.errors import DefinitionError, PluginError, TaskCrashedError
 from sayiir_runtime.executor.registry import executor_of
 from sayiir_runtime.logs import CorrelationFilter
+from sayiir_runtime.runner.bodies import BodyRunner
 from tests.executor import bodies
 from tests.executor.conftest import LATE, is_alive, pid_in
 
@@ -153,6 +154,23 @@ def test_a_timeout_kills_the_child(drive, tmp_path, until, caplog):
     assert status.error.startswith("TaskTimeoutError")
     until(lambda: not is_alive(pid_in(place)))
     assert "still runs" not in caplog.text
+
+
+def test_a_body_that_is_killed_at_its_timeout_has_timed_out(backend, tmp_path, until, monkeypatch):
+    """Its thread is back with an error at once, maybe before the driver looks at the outcome."""
+    plain = BodyRunner.overdue
+
+    def overdue(runner, running):
+        late = plain(runner, running)
+        until(lambda: not late or not runner._pool.abandoned)
+        return late
+
+    monkeypatch.setattr(BodyRunner, "overdue", overdue)
+    workflow = flow(bodies.holds_too_long)
+
+    status = sayiir.run_durable_workflow(workflow, "i", str(tmp_path / "pid"), backend)
+
+    assert status.error.startswith("TaskTimeoutError")
 
 
 def test_what_a_body_has_started_is_killed_with_it(start, client, tmp_path, until):
