@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sys
 from importlib.metadata import EntryPoint
@@ -12,6 +13,7 @@ import pytest
 
 from sayiir_core import hookspecs
 from sayiir_core.errors import PluginError
+from sayiir_pytest.conformance.executor_run import body_of
 from sayiir_runtime.plugin_loader import Plugin
 from sayiir_runtime.plugins import create_plugin_manager, list_plugins
 
@@ -67,6 +69,18 @@ def test_the_example_of_a_backend_opens_one_store_per_name(
     assert factory("scratch://a") is not factory("scratch://b")
     with pytest.raises(PluginError, match="scratch://tests"):
         factory("scratch://a/b")
+
+
+def test_the_example_of_an_executor_runs_bodies_with_a_lower_priority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in a process of its own, so that it is lowered once."""
+    executor = _example("sayiir_executors", tmp_path, monkeypatch).executors["background"]()
+
+    levels = [executor.start(body_of(os.nice, 0)).wait() for _ in range(2)]
+    executor.close()
+
+    assert [min(os.nice(0) + 10, 19)] * 2 == levels
 
 
 def test_every_plugin_of_the_workspace_can_be_used() -> None:

@@ -6,6 +6,7 @@ import os
 
 from sayiir import Flow
 from sayiir_pytest.engine import Engine
+from sayiir_pytest.fleet import Expected, Fleet
 from sayiir_pytest.recovery import prove_recovery
 from tests.executor import bodies
 
@@ -17,6 +18,15 @@ def test_the_engine_runs_a_body_itself(sayiir_engine: Engine) -> None:
 
     assert os.getpid() == sayiir_engine.run(workflow, 1).output
     assert 1 == len(spy.calls)
+
+
+def test_a_simulated_fleet_runs_a_body_itself() -> None:
+    """On its one thread, whatever happens to its processes."""
+    workflow = Flow("f").then(bodies.where).build()
+    fleet = Fleet(1, workers=2)
+    fleet.submit(workflow, 1, Expected(status="completed", output=os.getpid()))
+
+    assert 1 == fleet.run().ends["completed"]
 
 
 def test_a_proof_of_recovery_runs_a_body_itself() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sayiir_core.authoring import Workflow
@@ -100,6 +100,9 @@ class Fleet:
     ) -> Submitted:
         """Submit an instance at a time, with the signals that its outcome names."""
         number = len(self.submitted)
+        if workflow.executors:
+            # Time is simulated on this thread, so that is where every body runs.
+            workflow = replace(workflow, executors={})
         one = Submitted(
             instance_id=InstanceId(f"i{number}"), workflow=workflow, value=value, expected=outcome
         )
