@@ -80,7 +80,7 @@ def breaks(_value: Any) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-@task(executor="process", timeout=1.5)
+@task(executor="process", timeout=2.0)
 def holds_too_long(place: str) -> None:
     _tell(place)
     ctypes.PyDLL(None).sleep(60)

@@ -19,8 +19,8 @@ from tests.executor import holder
 from tests.executor.conftest import LATE, poll
 
 ROOT = Path(__file__).parents[2]
-TTL = 1.5
-HELD_SECONDS = 5
+TTL = 2.0
+HELD_SECONDS = 6
 
 
 class Scene:
