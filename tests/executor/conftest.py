@@ -98,8 +98,7 @@ def poll(condition: Callable[[], Any]) -> Any:
 
 def pid_in(place: Path) -> int:
     """Return the pid that a body tells."""
-    poll(place.exists)
-    return int(place.read_text())
+    return int(poll(lambda: place.exists() and place.read_text()))
 
 
 def is_alive(pid: int) -> bool:
