@@ -85,6 +85,8 @@ class ObservedBackend:
 
     def close(self) -> None:
         """Close the store, and pass on what was told of it."""
+        # What is still to be told may have to be looked up there.
+        self.outlet.settle()
         self.plain.close()
         self.outlet.flush()
 

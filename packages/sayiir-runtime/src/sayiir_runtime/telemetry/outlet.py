@@ -1,7 +1,7 @@
 """The way of events from those who cause them to the sinks.
 
-How this works: whoever causes an event appends it to a queue per sink and goes on; a thread per
-sink takes what has come together and hands it over. So a sink that is slow, or raises, costs
+How this works: whoever causes an event appends it to a queue per sink and goes on, or leaves the facts that
+it will be made of; a thread per sink takes what has come together and hands it over. So a sink that is slow, or raises, costs
 neither a run nor another sink anything: its queue is bounded, and what does not fit is counted and
 dropped. The thread is started by the first event, and again in a forked child.
 """
@@ -18,9 +18,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sayiir_core.ports.telemetry import ALL_EVENTS, Event, EventsDropped, TelemetrySink
+from sayiir_runtime.telemetry.drafts import Drafts, Tell
 
 logger = logging.getLogger("sayiir.telemetry")
 
@@ -28,7 +29,11 @@ MOST_EVENTS: Final = 50_000
 BATCH_EVENTS: Final = 32
 """Few enough that whoever waits for the interpreter, as a run back from its store, waits shortly."""
 
+MANY_EVENTS: Final = 1_000
+"""A sink whose queue holds as many does not give way any more."""
+
 _PAUSE_SECONDS: Final = 0.2
+_WAY_SECONDS: Final = 50e-6
 _SILENCE_SECONDS: Final = 60.0
 _LAST_SECONDS: Final = 1.0
 
@@ -49,7 +54,9 @@ class Outlet:
     """Pass events on to some sinks."""
 
     def __init__(self, sinks: Iterable[TelemetrySink]) -> None:
-        lines = [(_Line(sink), sink.kinds) for sink in sinks]
+        self._drafts = Drafts(self._put)
+        lines = [(_Line(sink, self._drafts), sink.kinds) for sink in sinks]
+        self._pid = 0
         self._lines = tuple(line for line, _ in lines)
         if lines:
             # Of each outlet by itself: what is younger ends first, so this before its providers.
@@ -64,24 +71,49 @@ class Outlet:
 
     def emit(self, event: Event) -> None:
         """Take an event; never waits and never raises."""
-        for line in self._of_kind[type(event)]:
-            line.put(event)
+        if self._drafts:
+            self._drafts.add(event)
+        else:
+            self._put(event)
+
+    def later(self, tell: Tell, *facts: Any) -> None:
+        """Take what events are made of: on the thread of a sink, ``tell(*facts)`` returns them."""
+        if self._pid != os.getpid():
+            self._begin()
+        self._drafts.add((tell, facts))
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until every sink has taken what was emitted before; False if one has not."""
         until = time.monotonic() + timeout
+        self.settle()
         flushed = [line.flush(until) for line in self._lines]
         return all(flushed)
+
+    def settle(self) -> None:
+        """Make the events of what was left for later, in this thread."""
+        if self._pid == os.getpid():
+            self._drafts.write_all()
 
     def close(self, timeout: float = 5.0) -> None:
         """Flush, and close the sinks; later events are dropped. Repeatable."""
         until = time.monotonic() + timeout
+        self.settle()
         for line in self._lines:
             line.close(until)
 
     def report(self) -> list[OutletReport]:
         """Return what became of the events, sink by sink."""
         return [line.report() for line in self._lines]
+
+    def _put(self, event: Event) -> None:
+        for line in self._of_kind[type(event)]:
+            line.put(event)
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._drafts.begin()
+        for line in self._lines:
+            line.start()
 
 
 def _flush(reference: weakref.ref[Outlet]) -> None:
@@ -93,8 +125,9 @@ def _flush(reference: weakref.ref[Outlet]) -> None:
 class _Line:
     """The queue and the thread of one sink."""
 
-    def __init__(self, sink: TelemetrySink) -> None:
+    def __init__(self, sink: TelemetrySink, drafts: Drafts) -> None:
         self._sink = sink
+        self._drafts = drafts
         self._name = type(sink).__name__
         self._events: deque[Event] = deque()
         self._put = self._taken = self._dropped = self._failures = self._told = 0
@@ -112,19 +145,24 @@ class _Line:
 
     def put(self, event: Event) -> None:
         if self._pid != os.getpid():
-            # What the parent had not passed on yet, the parent passes on.
-            self._events.clear()
-            self._put = self._taken = 0
-            self._begin()
+            self._renew()
         if self._is_closed or len(self._events) >= MOST_EVENTS:
             self._dropped += 1
             return
         self._events.append(event)
         self._put += 1
         if self._thread is None:
-            self._start()
+            self.start()
 
-    def _start(self) -> None:
+    def _renew(self) -> None:
+        # What the parent had not passed on yet, the parent passes on.
+        self._events.clear()
+        self._put = self._taken = 0
+        self._begin()
+
+    def start(self) -> None:
+        if self._pid != os.getpid():
+            self._renew()
         with self._lock:
             if self._thread is not None or self._is_closed:
                 return
@@ -147,17 +185,24 @@ class _Line:
                 self._sink.receive(batch)
             except Exception as error:  # noqa: BLE001 - the boundary around a sink
                 self._fail(error)
-            # Otherwise this thread would keep the interpreter until others insist on having it.
-            time.sleep(0)
+            # A run that is back from its store shall not wait until the interpreter takes itself back
+            # from this thread. A sleep of nothing would not do: it ends before a waiting thread wakes up.
+            time.sleep(_WAY_SECONDS if len(self._events) < MANY_EVENTS else 0)
             with self._moved:
                 self._taken += len(batch)
                 self._moved.notify_all()
 
     def _next(self) -> Sequence[Event] | None:
         """Return what has come together, None when it is closed and nothing is left."""
+        self._drafts.write(BATCH_EVENTS)
         while not self._events:
             if self._is_closed:
                 return None
+            if self._drafts:
+                # None of what was made is for this sink; go on at once, but let others in between.
+                time.sleep(_WAY_SECONDS)
+                self._drafts.write(BATCH_EVENTS)
+                continue
             with self._moved:
                 self._moved.wait(_PAUSE_SECONDS)
         events = self._events
@@ -186,7 +231,7 @@ class _Line:
     def flush(self, until: float) -> bool:
         target = self._put
         if self._thread is None and target > self._taken:
-            self._start()
+            self.start()
         with self._moved:
             while self._taken < target:
                 left = until - time.monotonic()

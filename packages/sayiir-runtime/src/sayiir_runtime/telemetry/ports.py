@@ -76,7 +76,7 @@ class ObservedInstances:
                 run = RunPlace(new.identity.workflow_id, new.instance_id, new.run_id)
                 self._teller.emit(RunCreated(now, run, new.trace_parent))
                 if answer.claim is not None:
-                    self._teller.scribe.claimed((answer.claim,), now)
+                    self._teller.claimed((answer.claim,), now)
 
     def load(self, instance_id: InstanceId) -> Head:
         """Return the head of an instance."""
@@ -125,7 +125,7 @@ class ObservedCheckpoints:
             "checkpoints.commit", lambda: self._port.commit(batch)
         )
         teller = self._teller
-        teller.tell(lambda: teller.scribe.committed(batch, answers, teller.now(), duration))
+        teller.tell(lambda: teller.committed(batch, answers, duration))
         return answers
 
 
@@ -150,7 +150,7 @@ class ObservedClaims:
         )
         teller, now = self._teller, self._teller.now()
         teller.emit(ClaimAnswered(now, session, limit, len(claims), duration))
-        teller.tell(lambda: teller.scribe.claimed(claims, now))
+        teller.tell(lambda: teller.claimed(claims, now))
         return claims
 
     def next_due(self, lanes: Collection[Lane]) -> datetime | None:
@@ -169,7 +169,7 @@ class ObservedClaims:
         """Give back cursors."""
         self._teller.timed("claims.release", lambda: self._port.release(leases))
         teller = self._teller
-        teller.tell(lambda: teller.scribe.released(leases, teller.now()))
+        teller.tell(lambda: teller.released(leases))
 
 
 class ObservedOwnership:
@@ -191,7 +191,7 @@ class ObservedOwnership:
             "ownership.claim_owned", lambda: self._port.claim_owned(session, claim_no, run, limit)
         )
         teller = self._teller
-        teller.tell(lambda: teller.scribe.claimed(claims, teller.now()))
+        teller.tell(lambda: teller.claimed(claims, teller.now()))
         return claims
 
     def disown(self, session: SessionId, run: RunKey) -> None:
