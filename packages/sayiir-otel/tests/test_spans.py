@@ -1,4 +1,4 @@
-"""Which spans a run leaves, whoever drives it."""
+"""Which spans a run leaves, whoever drives it, with any provider and with that of init_tracing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import baggage, context, trace
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -19,6 +20,7 @@ from sayiir_core.ids import InstanceId, RunId, WorkflowId
 from sayiir_core.policy import RetryPolicy
 from sayiir_core.ports.telemetry import Instruments, NodePlace, RunPlace, TaskCall
 from sayiir_otel import OtelTracer, segment
+from sayiir_otel.lean_provider import LeanProvider
 from sayiir_runtime.telemetry.observed import with_instruments
 
 RUN = RunPlace(WorkflowId("order"), InstanceId("one"), RunId("run"))
@@ -27,10 +29,13 @@ RUN = RunPlace(WorkflowId("order"), InstanceId("one"), RunId("run"))
 class Scene:
     """A provider of its own, the tracer on it, and a store that it observes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lean: bool) -> None:
         self.exporter = InMemorySpanExporter()
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        if lean:
+            provider: TracerProvider = LeanProvider(Resource.create(), [self.exporter])
+        else:
+            provider = TracerProvider(shutdown_on_exit=False)
+            provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.provider = provider
         self.user = provider.get_tracer("shop")
         self.tracer = OtelTracer(provider)
@@ -39,6 +44,7 @@ class Scene:
 
     def spans(self, name: str) -> list[ReadableSpan]:
         """Return the ended spans of a name in the order of their starts."""
+        self.provider.force_flush()
         found = [span for span in self.exporter.get_finished_spans() if span.name == name]
         return sorted(found, key=lambda span: span.start_time or 0)
 
@@ -48,10 +54,10 @@ class Scene:
         return found
 
 
-@pytest.fixture
-def scene() -> Iterator[Scene]:
+@pytest.fixture(params=[False, True], ids=["sdk", "lean"])
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """Set the scene."""
-    made = Scene()
+    made = Scene(lean=request.param)
     yield made
     made.provider.shutdown()
 
@@ -186,6 +192,7 @@ def test_the_turns_of_a_loop_are_told_apart_by_an_attribute(scene: Scene) -> Non
     flow = Flow[int, int]("order").loop(body, name="again", max_iterations=5).build()
     CheckpointingRunner(scene.store).run(flow, "one", 0)
 
+    scene.provider.force_flush()
     turns = {
         (span.attributes or {})["sayiir.task.turns"]: span.name
         for span in scene.exporter.get_finished_spans()

@@ -19,9 +19,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from sayiir_otel.instruments import is_real
+from sayiir_otel.lean_provider import LeanProvider
 from sayiir_otel.segment import close_segments
 
 _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
@@ -76,10 +76,7 @@ def _set_tracer_provider(resource: Resource) -> None:
     exporters = [found() for found in _exporters("TRACES")]
     if not exporters:
         return
-    provider = TracerProvider(resource=resource)
-    for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
+    trace.set_tracer_provider(LeanProvider(resource, exporters))
 
 
 def _set_meter_provider(resource: Resource) -> None:

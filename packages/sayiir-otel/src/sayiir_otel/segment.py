@@ -26,16 +26,18 @@ from sayiir_otel.carrier import from_text
 
 MOST_PAST: Final = 10_000
 IDLE_NANOSECONDS: Final = 5_000_000_000
+_SWEEP_NANOSECONDS: Final = 500_000_000
 
 
 class Segment:
     """One stay: its span, the context below it, and how many bodies are open."""
 
-    __slots__ = ("context", "open", "run", "seen", "span")
+    __slots__ = ("context", "open", "run", "seen", "span", "span_context")
 
     def __init__(self, run: RunPlace, span: trace.Span, context: Context, now: int) -> None:
         self.run = run
         self.span = span
+        self.span_context = span.get_span_context()
         self.context = context
         self.open = 0
         self.seen = now
@@ -54,6 +56,7 @@ class Segments:
         self._lock = threading.Lock()
         self._open: OrderedDict[RunId, Segment] = OrderedDict()
         self._past: OrderedDict[RunId, trace.SpanContext] = OrderedDict()
+        self._swept = 0
 
     def enter(self, call: TaskCall) -> Segment:
         """Return the segment of a body that begins."""
@@ -63,7 +66,8 @@ class Segments:
         now = time.time_ns()
         run = call.node.run
         with self._lock:
-            self._sweep(now)
+            if now > self._swept + _SWEEP_NANOSECONDS:
+                self._sweep(now)
             segment = self._open.get(run.run_id)
             if segment is None:
                 segment = self._open[run.run_id] = self._start(run, call.trace_parent, now)
@@ -136,6 +140,7 @@ class Segments:
         return links
 
     def _sweep(self, now: int) -> None:
+        self._swept = now
         stale = now - IDLE_NANOSECONDS
         for segment in list(takewhile(lambda it: it.seen <= stale, self._open.values())):
             if segment.open:
@@ -146,7 +151,7 @@ class Segments:
 
     def _end(self, segment: Segment, at: int) -> None:
         del self._open[segment.run.run_id]
-        self._past[segment.run.run_id] = segment.span.get_span_context()
+        self._past[segment.run.run_id] = segment.span_context
         if len(self._past) > MOST_PAST:
             self._past.popitem(last=False)
         segment.span.end(end_time=at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Token
 from typing import Any, Final
 
@@ -16,7 +16,9 @@ from sayiir_core.ports.telemetry import Event, LeaseLost, LeaseRenewed, RunPlace
 from sayiir_otel import attribute
 from sayiir_otel.carrier import to_text
 from sayiir_otel.segment import Segment, Segments
+from sayiir_otel.task_span import facts_of
 
+StartTask = Callable[[TaskCall, Segment], trace.Span | None]
 _Opened = tuple[trace.Span, Token[Context] | None, Segment | None]
 
 
@@ -32,6 +34,8 @@ class OtelTracer:
         # Heartbeats, which come for as long as a worker lives.
         self.kinds: Final[frozenset[type]] = frozenset({LeaseRenewed, LeaseLost})
         self._tracer: Final = chosen.get_tracer(attribute.SCOPE, attribute.VERSION)
+        # A provider of ``init_tracing`` has a cheaper way; it is of the SDK, which may not be here.
+        self._start_task: StartTask | None = getattr(chosen, "start_task", None)
         self._segments: Final = Segments(self._tracer)
         # Before the provider's own, which is older and would export without them.
         atexit.register(self._segments.close)
@@ -59,16 +63,11 @@ class OtelTracer:
     def enter(self, call: TaskCall) -> Any:
         """Open the span of a body, and make it the current one."""
         segment = self._segments.enter(call)
-        node = call.node
-        facts: dict[str, AttributeValue] = {
-            attribute.WORKFLOW: node.run.workflow_id,
-            attribute.INSTANCE: node.run.instance_id,
-            attribute.TASK: node.path,
-            attribute.ATTEMPT: call.attempt,
-        }
-        if node.turns:
-            facts[attribute.TURNS] = node.turns
-        span = self._tracer.start_span(node.path, context=segment.context, attributes=facts)
+        span = None if self._start_task is None else self._start_task(call, segment)
+        if span is None:
+            span = self._tracer.start_span(
+                call.node.path, context=segment.context, attributes=facts_of(call)
+            )
         token = context_api.attach(trace.set_span_in_context(span, segment.context))
         opened: _Opened = span, token, segment
         return opened

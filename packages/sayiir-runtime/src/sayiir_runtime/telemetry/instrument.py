@@ -33,6 +33,7 @@ class Instrument:
         self._outlet = outlet
         self._tracer = tracer
         self._clock = clock
+        self._last: RunPlace | None = None
         self._tells_starts = outlet.wants(TaskStarted)
 
     def submit(self, runs: Sequence[RunPlace]) -> tuple[Any, str | None]:
@@ -92,7 +93,7 @@ class Instrument:
         context = get_task_context()
         if context is None:
             return NOT_TRACED
-        place = _place(context, node)
+        place = NodePlace(self._run_of(context), node.path, context.turns)
         if self._tells_starts:
             self._outlet.emit(TaskStarted(self._clock(), place, context.attempt))
         if self._tracer is None:
@@ -102,6 +103,15 @@ class Instrument:
         except Exception as error:  # noqa: BLE001 - the boundary around a tracer
             self._complain(error)
             return NOT_TRACED
+
+    def _run_of(self, context: TaskContext) -> RunPlace:
+        run, run_id = self._last, context.run_id
+        if run is None or run.run_id != run_id:
+            run = RunPlace(
+                WorkflowId(context.workflow_id), InstanceId(context.instance_id), RunId(run_id)
+            )
+            self._last = run
+        return run
 
     def leave(self, token: Any, error: BaseException | None) -> None:
         """Close what ``submit`` opened, or the span of a body."""
@@ -114,10 +124,3 @@ class Instrument:
 
     def _complain(self, error: Exception) -> None:
         logger.debug("tracer %s failed: %r", type(self._tracer).__name__, error, exc_info=error)
-
-
-def _place(context: TaskContext, node: TaskNode) -> NodePlace:
-    run = RunPlace(
-        WorkflowId(context.workflow_id), InstanceId(context.instance_id), RunId(context.run_id)
-    )
-    return NodePlace(run, node.path, context.turns)
