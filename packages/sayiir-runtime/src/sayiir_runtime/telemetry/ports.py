@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId, RunKey, SessionId
 from sayiir_core.ports.checkpoints import CheckpointStore
 from sayiir_core.ports.claims import Backlog, ClaimStore
@@ -65,7 +67,7 @@ class ObservedInstances:
             self._instrument.leave(token, error)
             raise
         self._instrument.leave(token, None)
-        self._teller.tell(lambda: self._tell(batch, answers))
+        self._teller.tell(self._tell, batch, answers)
         return answers
 
     def _tell(self, batch: Sequence[NewInstance], answers: Sequence[Created | Exists]) -> None:
@@ -121,11 +123,13 @@ class ObservedCheckpoints:
 
     def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
         """Apply checkpoints."""
-        answers, duration = self._teller.timed(
-            "checkpoints.commit", lambda: self._port.commit(batch)
-        )
-        teller = self._teller
-        teller.tell(lambda: teller.committed(batch, answers, duration))
+        teller, began = self._teller, time.perf_counter()
+        try:
+            answers = self._port.commit(batch)
+        except BackendError as error:
+            teller.failed("checkpoints.commit", error)
+            raise
+        teller.tell(teller.committed, batch, answers, time.perf_counter() - began)
         return answers
 
 
@@ -150,7 +154,7 @@ class ObservedClaims:
         )
         teller, now = self._teller, self._teller.now()
         teller.emit(ClaimAnswered(now, session, limit, len(claims), duration))
-        teller.tell(lambda: teller.claimed(claims, now))
+        teller.tell(teller.claimed, claims, now)
         return claims
 
     def next_due(self, lanes: Collection[Lane]) -> datetime | None:
@@ -169,7 +173,7 @@ class ObservedClaims:
         """Give back cursors."""
         self._teller.timed("claims.release", lambda: self._port.release(leases))
         teller = self._teller
-        teller.tell(lambda: teller.released(leases))
+        teller.tell(teller.released, leases)
 
 
 class ObservedOwnership:
@@ -191,7 +195,7 @@ class ObservedOwnership:
             "ownership.claim_owned", lambda: self._port.claim_owned(session, claim_no, run, limit)
         )
         teller = self._teller
-        teller.tell(lambda: teller.claimed(claims, teller.now()))
+        teller.tell(teller.claimed, claims, teller.now())
         return claims
 
     def disown(self, session: SessionId, run: RunKey) -> None:

@@ -6,7 +6,7 @@ its answer says whether they are stored; so every driver, whatever it is, tells 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -96,10 +96,10 @@ class Scribe:
         batch: Sequence[Checkpoint],
         answers: Sequence[Answer],
         now: datetime,
-        duration: timedelta,
-        repeated: frozenset[int],
+        seconds: float,
+        repeated: Collection[int],
     ) -> list[Event]:
-        """Return what a batch has changed, and what it has not.
+        """Return what a batch, which took so long, has changed, and what it has not.
 
         ``repeated`` says at which positions a run fails that had failed before.
         """
@@ -118,6 +118,7 @@ class Scribe:
                     # What is replayed was stored by the call whose answer was lost, and is told now.
                     replayed += answer.replayed
                     told += self._stored(checkpoint, now, fails=position not in repeated)
+        duration = timedelta(seconds=seconds)
         told.append(BatchCommitted(now, len(batch), duration, replayed, lost, refused))
         return told
 

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sayiir_core.errors import BackendError
 from sayiir_core.ports.backend import Backend
@@ -41,10 +41,10 @@ class Teller:
         """Return the store's clock."""
         return self._backend.now()
 
-    def tell(self, write: Callable[[], None]) -> None:
+    def tell(self, write: Callable[..., None], *facts: Any) -> None:
         """Tell what follows from an answer; a defect here must not cost the caller the answer."""
         try:
-            write()
+            write(*facts)
         except Exception:
             logger.exception("an event could not be told")
 
@@ -62,37 +62,38 @@ class Teller:
             self._rest(self.scribe.book.place(lease.instance_id, lease.run_id))
 
     def committed(
-        self, batch: Sequence[Checkpoint], answers: Sequence[Answer], duration: timedelta
+        self, batch: Sequence[Checkpoint], answers: Sequence[Answer], seconds: float
     ) -> None:
-        """Tell what a batch has changed, and what it has not."""
+        """Tell what a batch, which took so long, has changed, and what it has not."""
         now = self.now()
+        # Nearly every step just goes on, and pays for no more than finding that out.
+        unusual = [
+            position
+            for position, (checkpoint, answer) in enumerate(zip(batch, answers, strict=True))
+            if answer is not COMMITTED
+            or type(checkpoint.effects[-1]) is not Move
+            or not checkpoint.keep
+        ]
         if self._is_heard:
-            repeated = self._repeated_failures(batch, answers)
+            repeated = [at for at in unusual if self._fails_again(batch[at], answers[at])]
             self._outlet.later(
-                self.scribe.committed, tuple(batch), tuple(answers), now, duration, repeated
+                self.scribe.committed, tuple(batch), tuple(answers), now, seconds, repeated
             )
-        for checkpoint, answer in zip(batch, answers, strict=True):
-            last = checkpoint.effects[-1]
-            if answer is COMMITTED and checkpoint.keep and type(last) is Move:
-                continue
+        for position in unusual:
+            checkpoint, answer = batch[position], answers[position]
             if isinstance(answer, Committed) and answer.claims and not answer.replayed:
                 self.claimed(answer.claims, now)
             goes_on = isinstance(answer, Committed) and not answer.held and checkpoint.keep
-            if not goes_on or not isinstance(last, GOES_ON):
+            if not goes_on or not isinstance(checkpoint.effects[-1], GOES_ON):
                 lease = checkpoint.lease
                 self._rest(self.scribe.book.place(lease.instance_id, lease.run_id))
 
-    def _repeated_failures(
-        self, batch: Sequence[Checkpoint], answers: Sequence[Answer]
-    ) -> frozenset[int]:
-        """Return where in the batch a run fails that a sibling had failed before."""
-        return frozenset(
-            position
-            for position, (checkpoint, answer) in enumerate(zip(batch, answers, strict=True))
-            if isinstance(fail := checkpoint.effects[-1], Fail)
-            and isinstance(answer, Committed)
-            and not self._is_first_failure(checkpoint.lease, fail)
-        )
+    def _fails_again(self, checkpoint: Checkpoint, answer: Answer) -> bool:
+        """Tell whether a run fails that a sibling had failed before."""
+        last = checkpoint.effects[-1]
+        if not isinstance(last, Fail) or not isinstance(answer, Committed):
+            return False
+        return not self._is_first_failure(checkpoint.lease, last)
 
     def _is_first_failure(self, lease: Lease, fail: Fail) -> bool:
         try:
@@ -107,6 +108,10 @@ class Teller:
         try:
             answer = work()
         except BackendError as error:
-            self.emit(StoreFailed(self.now(), call, type(error).__name__, error.transient))
+            self.failed(call, error)
             raise
         return answer, timedelta(seconds=time.perf_counter() - began)
+
+    def failed(self, call: str, error: BackendError) -> None:
+        """Tell that a call of a store (``port.method``) has raised."""
+        self.emit(StoreFailed(self.now(), call, type(error).__name__, error.transient))
