@@ -27,11 +27,19 @@ _LIMIT_SECONDS = 120.0
 
 
 class Child:
-    """One process of ``pool_child.py``."""
+    """One process of ``pool_child.py``, or of another script that hears such lines."""
 
-    def __init__(self, kind: str, dsn: str) -> None:
+    def __init__(
+        self,
+        kind: str,
+        dsn: str,
+        *,
+        script: Path = _CHILD,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(_CHILD), kind, dsn],
+            [sys.executable, str(script), kind, dsn],
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -43,6 +51,12 @@ class Child:
         _open(self._process.stdin).write(words + "\n")
         _open(self._process.stdin).flush()
         self.hear(answer)
+
+    def ask(self, words: str) -> str:
+        """Tell it something; return its answer."""
+        _open(self._process.stdin).write(words + "\n")
+        _open(self._process.stdin).flush()
+        return self.line()
 
     def hear(self, word: str) -> None:
         """Await a word, skipping what bodies announce."""

@@ -1,33 +1,37 @@
 """W14: what seeing costs a step: spans and metrics, exported as by default, beside a plain store.
 
-Both sides run the same chain over one store, turn by turn. Exports go by OTLP over HTTP, with the
-default batches and intervals, to a process that reads and forgets them.
+Each side is a process of its own, and they take turns. One set has the providers of an application, with the
+defaults of the SDK, the other those of ``init_tracing``; a third keeps one trace in ten. Exports go by OTLP over HTTP to
+a process that reads and forgets them. A chain in the caller's own thread waits for its store between
+two steps; a worker's pool never waits, so there each microsecond counts. Rows named *CPU* say how
+much processor time of all threads a step takes more than without, whether anybody waits for it or not.
 """
 
 from __future__ import annotations
 
-import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from pathlib import Path
 
-from measure import Result, Settings, Target, seconds, take_turns
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from measure import Result, Settings, Target, take_turns
+from pool import Child, Ours, drained
+from pool_flows import STEPS as POOL_STEPS
 
-from sayiir import Flow, InMemoryBackend, PostgresBackend, run_durable_workflow
-from sayiir_core.ports.telemetry import Instruments
-from sayiir_otel import OtelMetrics, OtelTracer
 from sayiir_pytest.postgres_server import PostgresServer
-from sayiir_runtime.telemetry.observed import with_instruments
 
-_STEPS = 400
+_CHILD = Path(__file__).with_name("w14_child.py")
+_STEPS = 1_000
+_INSTANCES = 2_000
+_SERVER = {"shared_buffers": "512MB"}
+_SAMPLED = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
+_LOOKING = {
+    "application's providers": ("application", {}),
+    "init_tracing": ("default", {}),
+    "init_tracing, one trace in ten": ("default", _SAMPLED),
+}
 _COLLECTOR = """
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
@@ -43,59 +47,89 @@ print(server.server_address[1], flush=True)
 server.serve_forever()
 """
 
+Turn = Callable[[Child], float]
+
 
 def w14(settings: Settings) -> list[Result]:
-    """Measure a store without and with a server."""
+    """Measure a chain without and with a server that syncs, and a busy pool over that."""
+    steps, count = settings.size(_STEPS), settings.size(_INSTANCES)
     with ExitStack() as stack:
         endpoint = stack.enter_context(_collector())
-        instruments = stack.enter_context(_instruments(endpoint))
-        results = _measured(settings, "memory", InMemoryBackend(), instruments, None)
-        for what, fsync in (("PostgreSQL", True), ("PostgreSQL without fsync", False)):
-            server = stack.enter_context(PostgresServer(fsync=fsync))
-            backend = PostgresBackend(server.dsn)
-            try:
-                results += _measured(settings, what, backend, instruments, 1.10)
-            finally:
-                backend.close()
-    return results
+        server = stack.enter_context(PostgresServer(fsync=True, settings=_SERVER))
+        pooled = Ours(server.create_database("pool"))
+        stack.callback(pooled.close)
+
+        def chained(child: Child) -> float:
+            return float(child.ask(f"chain {steps}")) / steps * 1e6
+
+        def worked(child: Child) -> float:
+            return drained(pooled, [child], "sync", count) / count / POOL_STEPS * 1e6
+
+        server_dsn = server.create_database("chain")
+        pool_steps = count * POOL_STEPS
+        return [
+            *_measured(settings, "memory", endpoint, "memory", chained, steps),
+            *_measured(settings, "PostgreSQL", endpoint, server_dsn, chained, steps),
+            *_measured(settings, "busy pool", endpoint, pooled.dsn, worked, pool_steps),
+        ]
 
 
 def _measured(
-    settings: Settings, store: str, plain: Any, seen: Instruments, at_most: float | None
+    settings: Settings, what: str, endpoint: str, dsn: str, turn: Turn, steps: int
 ) -> list[Result]:
-    steps = settings.size(_STEPS)
-    sides: dict[str, Callable[[], float]] = {
-        "ours": _side(with_instruments(plain, [seen]), steps),
-        "off": _side(plain, steps),
-        "nobody": _side(with_instruments(plain, [Instruments()]), steps),
-    }
-    times = take_turns(settings.repeats * 3, sides)
-    nobody = {"ours": times["nobody"], "off": times["off"]}
-    target = (
-        Target(of="itself", at_most=150) if at_most is None else Target(of="off", at_most=at_most)
+    cpu: dict[str, list[float]] = {}
+
+    def side(name: str, child: Child) -> Callable[[], float]:
+        used = cpu.setdefault(name, [])
+
+        def timed() -> float:
+            before = float(child.ask("cpu"))
+            took = turn(child)
+            used.append((float(child.ask("cpu")) - before) / steps * 1e6)
+            return took
+
+        return timed
+
+    with ExitStack() as stack:
+        sides = {
+            name: side(name, stack.enter_context(_child(kind, dsn, endpoint, variables)))
+            for name, (kind, variables) in {
+                "off": ("off", {}), "nobody looks": ("nobody", {}), **_LOOKING
+            }.items()
+        }  # fmt: skip
+        times = take_turns(settings.repeats, sides)
+    of_store = (
+        Target(of="itself", at_most=150) if dsn == "memory" else Target(of="off", at_most=1.1)
     )
-    return [
-        Result(workload="W14", what=what, unit="µs/step", times=these, target=wanted)
-        for what, these, wanted in (
-            (f"{store}: spans and metrics", times, target),
-            (f"{store}: nobody looks", nobody, Target(of="off", at_most=1.02)),
+    results = [
+        _result(
+            f"{what}, {name}",
+            {"ours": times[name], "off": times["off"]},
+            Target(of="off", at_most=1.02) if name == "nobody looks" else of_store,
         )
+        for name in ("nobody looks", *_LOOKING)
     ]
+    for name in _LOOKING:
+        more = [ours - off for ours, off in zip(cpu[name][1:], cpu["off"][1:], strict=True)]
+        results.append(
+            _result(f"{what}, {name}, CPU", {"ours": more}, Target(of="itself", at_most=150))
+        )
+    return results
 
 
-def _side(backend: Any, steps: int) -> Callable[[], float]:
-    names = itertools.count()
-    flow: Any = Flow[int, int]("seen")
-    for number in range(steps):
-        flow = flow.then(lambda value: value + 1, name=f"s{number}")
-    workflow = flow.build()
+def _result(what: str, times: dict[str, list[float]], target: Target) -> Result:
+    return Result(workload="W14", what=what, unit="µs/step", times=times, target=target)
 
-    def side() -> float:
-        name = f"{id(workflow)}-{next(names)}"
-        took = seconds(lambda: run_durable_workflow(workflow, name, 0, backend))
-        return took / steps * 1e6
 
-    return side
+@contextmanager
+def _child(kind: str, dsn: str, endpoint: str, variables: dict[str, str]) -> Iterator[Child]:
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("OTEL_")}
+    environment = kept | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} | variables
+    child = Child(kind, dsn, script=_CHILD, environment=environment)
+    try:
+        yield child
+    finally:
+        child.close()
 
 
 @contextmanager
@@ -110,17 +144,3 @@ def _collector() -> Iterator[str]:
         process.terminate()
         process.wait()
         process.stdout.close()
-
-
-@contextmanager
-def _instruments(endpoint: str) -> Iterator[Instruments]:
-    traces = TracerProvider(shutdown_on_exit=False)
-    traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{endpoint}/v1/metrics"))
-    meters = MeterProvider([reader], shutdown_on_exit=False)
-    tracer = OtelTracer(traces)
-    try:
-        yield Instruments(sinks=(tracer, OtelMetrics(meters)), tracer=tracer)
-    finally:
-        traces.shutdown()
-        meters.shutdown()
