@@ -28,6 +28,19 @@ def port() -> int:
         return number
 
 
+def two_ports() -> int:
+    """Return a port that was free a moment ago, as was the one behind it."""
+    while True:
+        with closing(socket.socket()) as first, closing(socket.socket()) as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
 def status(port: int, path: str) -> int:
     """Return the status of a page, 0 if nobody listens."""
     try:
@@ -89,12 +102,27 @@ def test_a_variable_that_nothing_installed_serves_is_refused(
     assert "zipkun" in command.said()
 
 
-def test_one_port_is_not_for_several_processes(worker: Start, port: int) -> None:
-    """Say what to do instead."""
+def test_each_of_several_processes_answers_at_a_port_of_its_own(worker: Start) -> None:
+    """The first at the one that is named, the others at those behind it."""
+    port = two_ports()
     command = worker("flows", "--processes=2", f"--health-port={port}")
 
+    def is_ready(at: int) -> bool:
+        return status(at, "/ready") == 200
+
+    wait_until(lambda: is_ready(port) and is_ready(port + 1), command.said)
+    command.process.send_signal(signal.SIGTERM)
+
+    assert 0 == command.end()
+    assert [0, 0] == [status(port, "/live"), status(port + 1, "/live")]
+
+
+def test_processes_that_have_no_ports_are_refused(worker: Start) -> None:
+    """Say which port would do."""
+    command = worker("flows", "--processes=3", "--health-port=65534")
+
     assert 2 == command.end()
-    assert "a port of its own" in command.said()
+    assert "name 65533 or less" in command.said()
 
 
 def test_the_log_can_be_read_by_machines(worker: Start, client: WorkflowClient) -> None:

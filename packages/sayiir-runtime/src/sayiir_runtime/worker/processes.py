@@ -14,7 +14,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 logger = logging.getLogger("sayiir.worker")
@@ -38,8 +38,9 @@ def parent_is_gone(pipe: int) -> bool:
 class _Child:
     """One place for a worker process, and the process that fills it."""
 
-    def __init__(self, worker_id: str) -> None:
+    def __init__(self, worker_id: str, arguments: Sequence[str]) -> None:
         self.worker_id = worker_id
+        self.arguments = arguments
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
         self.next_start = 0.0
@@ -50,16 +51,22 @@ class _Child:
 class Supervisor:
     """Keep ``count`` processes running.
 
-    Each is ``command`` with ``--worker-id=NAME.POSITION`` and ``--parent-pipe=FD``, to be asked by
-    ``parent_is_gone``.
+    Each is ``command`` with ``--worker-id=NAME.POSITION``, with what ``own`` returns for its position,
+    and with ``--parent-pipe=FD``, to be asked by ``parent_is_gone``.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], count: int, name: str
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        count: int,
+        name: str,
+        *,
+        own: Callable[[int], Sequence[str]] = lambda _: (),
     ) -> None:
         self._command = list(command)
         self._environment = dict(environment)
-        self._children = [_Child(f"{name}.{position}") for position in range(count)]
+        self._children = [_Child(f"{name}.{position}", own(position)) for position in range(count)]
         self._signals: list[int] = []
         self._is_stopping = False
         self._code = 0
@@ -114,7 +121,12 @@ class Supervisor:
     def _start(self, child: _Child, pipe: int) -> None:
         child.started = time.monotonic()
         child.process = subprocess.Popen(
-            [*self._command, f"--worker-id={child.worker_id}", f"--parent-pipe={pipe}"],
+            [
+                *self._command,
+                f"--worker-id={child.worker_id}",
+                f"--parent-pipe={pipe}",
+                *child.arguments,
+            ],
             env=self._environment,
             pass_fds=[pipe],
             # A Ctrl-C reaches the whole group; the parent alone decides what it means.

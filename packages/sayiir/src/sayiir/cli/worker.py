@@ -38,6 +38,7 @@ logger = logging.getLogger("sayiir.worker")
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s [%(process)d]: %(message)s"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_LAST_PORT: Final = 65_535
 _LOOK_SECONDS: Final = 0.1
 _SAY_SECONDS: Final = 5.0
 _DESCRIPTION: Final = """\
@@ -85,7 +86,11 @@ def add(commands: Any) -> None:
         default="INFO",
         help="of the loggers sayiir.* (%(default)s)",
     )
-    option("--health-port", type=int, help="answer /live, /ready and /metrics there over HTTP")
+    option(
+        "--health-port",
+        type=int,
+        help="answer /live, /ready and /metrics there over HTTP; each further process has the next",
+    )
     option(
         "--health-host",
         default="127.0.0.1",
@@ -103,16 +108,23 @@ def run(options: argparse.Namespace) -> int:
     _set_up_logging(options)
     if options.processes < 1:
         raise CommandError(f"--processes must be at least 1, not {options.processes}")
-    if options.processes > 1 and options.health_port is not None:
+    last_port = (options.health_port or 0) + options.processes - 1
+    if options.health_port and last_port > _LAST_PORT:
         raise CommandError(
-            "--health-port is for one process; start several workers, each with a port of its own, "
-            "instead of --processes"
+            f"--health-port={options.health_port} leaves no ports for {options.processes} processes, "
+            f"as the last would have {last_port}; name {_LAST_PORT - options.processes + 1} or less"
         )
     url = database_url(options)
     if options.processes > 1:
         command = [sys.executable, "-m", "sayiir", "worker", *_arguments_of(options)]
         environment = {**os.environ, DATABASE_VARIABLE: url}
-        return Supervisor(command, environment, options.processes, _name(options)).run()
+        return Supervisor(
+            command,
+            environment,
+            options.processes,
+            _name(options),
+            own=lambda position: _health_of(options, position),
+        ).run()
     stops = Stops(options.parent_pipe)
     workflows = load_workflows(options.workflows)
     # After the user's modules, which may have set up telemetry of their own.
@@ -228,6 +240,14 @@ def _name(options: argparse.Namespace) -> str:
 
 def _tags(options: argparse.Namespace) -> list[str]:
     return [tag.strip() for tag in options.tags.split(",") if tag.strip()]
+
+
+def _health_of(options: argparse.Namespace, position: int) -> list[str]:
+    """Return where a child answers probes: at a port of its own, so that each can be asked."""
+    if options.health_port is None:
+        return []
+    port = options.health_port + position if options.health_port else 0
+    return [f"--health-port={port}", f"--health-host={options.health_host}"]
 
 
 def _arguments_of(options: argparse.Namespace) -> list[str]:
