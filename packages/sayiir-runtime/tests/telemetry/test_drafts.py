@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -147,4 +148,34 @@ def test_a_forked_child_tells_only_facts_of_its_own() -> None:
 
     assert b"child" == os.read(reading, 20)
     assert ["parent"] == sink.names
+    outlet.close()
+
+
+def test_nothing_is_lost_when_several_threads_are_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One begins; another one, which comes while it does, must not begin again."""
+    begin = drafts_module.Drafts.begin
+
+    def slow_begin(self: drafts_module.Drafts) -> None:
+        time.sleep(0.05)
+        begin(self)
+
+    sink, tell = Collecting(), Telling()
+    outlet = Outlet([sink])
+    monkeypatch.setattr(outlet, "_pid", 0)
+    monkeypatch.setattr(drafts_module.Drafts, "begin", slow_begin)
+
+    def first(number: int) -> None:
+        time.sleep(number * 0.02)
+        outlet.later(tell, str(number))
+
+    threads = [threading.Thread(target=first, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert outlet.flush(PATIENCE_SECONDS)
+    assert ["0", "1", "2", "3", "4"] == sorted(sink.names)
     outlet.close()

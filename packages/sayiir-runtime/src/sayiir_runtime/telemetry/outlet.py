@@ -57,6 +57,7 @@ class Outlet:
         self._drafts = Drafts(self._put)
         lines = [(_Line(sink, self._drafts), sink.kinds) for sink in sinks]
         self._pid = 0
+        self._beginning = threading.Lock()
         self._lines = tuple(line for line, _ in lines)
         if lines:
             # Of each outlet by itself: what is younger ends first, so this before its providers.
@@ -110,10 +111,14 @@ class Outlet:
             line.put(event)
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
-        self._drafts.begin()
-        for line in self._lines:
-            line.start()
+        with self._beginning:
+            # Several threads may be the first, in a forked child as well; whoever comes later waits here.
+            if self._pid == os.getpid():
+                return
+            self._drafts.begin()
+            for line in self._lines:
+                line.start()
+            self._pid = os.getpid()
 
 
 def _flush(reference: weakref.ref[Outlet]) -> None:
