@@ -63,8 +63,7 @@ class Desk:
         self.monotonic: Final = monotonic
         self.reserve_seconds: Final = reserve_seconds
         self.is_draining = False
-        # How many each committer keeps for a later commit; they take no room from others.
-        self.aside: Final[dict[object, int]] = {}
+        self.aside: Final[dict[object, int]] = {}  # how many committers keep; they take no room
         self.gate: Final = Gate()
         self._pace = Pace(concurrency)
         self._sticky = Stickiness(serving, aging_interval, clock)
