@@ -40,72 +40,119 @@ from sayiir_core.errors import (
 )
 from sayiir_core.policy import ConflictPolicy, OnMax, RetryPolicy
 from sayiir_core.ports.view import Lazy
-from sayiir_runtime.api import (
-    cancel_workflow,
-    cancel_workflow_async,
-    pause_workflow,
-    pause_workflow_async,
-    resume_workflow,
-    resume_workflow_async,
-    retry_workflow,
-    retry_workflow_async,
-    run_durable_workflow,
-    run_durable_workflow_async,
-    run_workflow,
-    run_workflow_async,
-    send_signal,
-    send_signal_async,
-    unpause_workflow,
-    unpause_workflow_async,
-)
-from sayiir_runtime.client import (
-    AsyncWorkflowClient,
-    AsyncWorkflowHandle,
-    InstanceSummary,
-    WorkflowClient,
-    WorkflowHandle,
-)
-from sayiir_runtime.codec import KeyRing
-from sayiir_runtime.memory import InMemoryBackend
-from sayiir_runtime.operations import Operations
-from sayiir_runtime.payloads import payload_codec
-from sayiir_runtime.runner.checkpointing import CheckpointingRunner
-from sayiir_runtime.runner.inprocess import InProcessRunner
-from sayiir_runtime.status import WorkflowStatus
 
 if TYPE_CHECKING:
     # Not in __all__: a star import must not need an optional part.
     from sayiir_otel import init_tracing as init_tracing
     from sayiir_otel import shutdown_tracing as shutdown_tracing
     from sayiir_postgres import PostgresBackend as PostgresBackend
+    from sayiir_runtime.api import (
+        cancel_workflow,
+        cancel_workflow_async,
+        pause_workflow,
+        pause_workflow_async,
+        resume_workflow,
+        resume_workflow_async,
+        retry_workflow,
+        retry_workflow_async,
+        run_durable_workflow,
+        run_durable_workflow_async,
+        run_workflow,
+        run_workflow_async,
+        send_signal,
+        send_signal_async,
+        unpause_workflow,
+        unpause_workflow_async,
+    )
+    from sayiir_runtime.client import (
+        AsyncWorkflowClient,
+        AsyncWorkflowHandle,
+        InstanceSummary,
+        WorkflowClient,
+        WorkflowHandle,
+    )
+    from sayiir_runtime.codec import KeyRing
+    from sayiir_runtime.memory import InMemoryBackend
+    from sayiir_runtime.operations import Operations
+    from sayiir_runtime.payloads import payload_codec
     from sayiir_runtime.plugins import open_backend
+    from sayiir_runtime.runner.checkpointing import CheckpointingRunner
+    from sayiir_runtime.runner.inprocess import InProcessRunner
+    from sayiir_runtime.status import WorkflowStatus
     from sayiir_runtime.worker import PooledWorker, Worker, WorkerHandle
     from sayiir_sqlite import SQLiteBackend
 
 __version__: Final = "0.1.0"
 
-_LAZY: Final = {
-    "SQLiteBackend": ("sayiir_sqlite", None),
-    "PostgresBackend": ("sayiir_postgres", "postgres"),
-    "init_tracing": ("sayiir_otel", "otel"),
-    "shutdown_tracing": ("sayiir_otel", "otel"),
-    "open_backend": ("sayiir_runtime.plugins", None),
-    "PooledWorker": ("sayiir_runtime.worker", None),
-    "Worker": ("sayiir_runtime.worker", None),
-    "WorkerHandle": ("sayiir_runtime.worker", None),
+_OPTIONAL: Final = {
+    "sayiir_postgres": "postgres",
+    "sayiir_otel": "otel",
 }
-"""Names that cost much to load or may be missing: the module, and the extra that installs it."""
+"""Packages that may be missing, and the extra that installs each."""
+
+_LAZY: Final = {
+    name: module
+    for module, names in {
+        "sayiir_otel": (
+            "init_tracing",
+            "shutdown_tracing",
+        ),
+        "sayiir_postgres": ("PostgresBackend",),
+        "sayiir_runtime.api": (
+            "cancel_workflow",
+            "cancel_workflow_async",
+            "pause_workflow",
+            "pause_workflow_async",
+            "resume_workflow",
+            "resume_workflow_async",
+            "retry_workflow",
+            "retry_workflow_async",
+            "run_durable_workflow",
+            "run_durable_workflow_async",
+            "run_workflow",
+            "run_workflow_async",
+            "send_signal",
+            "send_signal_async",
+            "unpause_workflow",
+            "unpause_workflow_async",
+        ),
+        "sayiir_runtime.client": (
+            "AsyncWorkflowClient",
+            "AsyncWorkflowHandle",
+            "InstanceSummary",
+            "WorkflowClient",
+            "WorkflowHandle",
+        ),
+        "sayiir_runtime.codec": ("KeyRing",),
+        "sayiir_runtime.memory": ("InMemoryBackend",),
+        "sayiir_runtime.operations": ("Operations",),
+        "sayiir_runtime.payloads": ("payload_codec",),
+        "sayiir_runtime.plugins": ("open_backend",),
+        "sayiir_runtime.runner.checkpointing": ("CheckpointingRunner",),
+        "sayiir_runtime.runner.inprocess": ("InProcessRunner",),
+        "sayiir_runtime.status": ("WorkflowStatus",),
+        "sayiir_runtime.worker": (
+            "PooledWorker",
+            "Worker",
+            "WorkerHandle",
+        ),
+        "sayiir_sqlite": ("SQLiteBackend",),
+    }.items()
+    for name in names
+}
+"""Names that are loaded when they are first used, by module: who defines flows pays for no engine."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'sayiir' has no attribute {name!r}")
-    module, extra = _LAZY[name]
+    module = _LAZY[name]
     from importlib import import_module
 
     try:
         value = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
+        extra = _OPTIONAL.get(module)
         if extra is None:
             raise
         raise ImportError(

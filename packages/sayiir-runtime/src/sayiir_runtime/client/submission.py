@@ -17,12 +17,12 @@ from sayiir_core.snapshot.status import status_of
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.conflict import already_exists, check_definition
 from sayiir_runtime.gate import built_workflow, checked_labels
+from sayiir_runtime.instrumented import instrument_of
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.run_id import new_run_id
 from sayiir_runtime.runner.lease import keeper_of
 from sayiir_runtime.runner.program import program_of
 from sayiir_runtime.status import WorkflowStatus
-from sayiir_runtime.telemetry.observed import instrument_of
 
 CHUNK: Final = 1000
 """How many runs one call of a store creates."""

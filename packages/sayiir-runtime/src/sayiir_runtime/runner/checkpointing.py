@@ -24,6 +24,7 @@ from sayiir_core.snapshot.head import Head, InstanceState
 from sayiir_core.snapshot.reference import INPUT
 from sayiir_core.snapshot.status import StatusWord, status_of
 from sayiir_runtime.conflict import already_exists, check_definition
+from sayiir_runtime.instrumented import instrument_of
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.payloads import CodecChoice, resolve_codec
 from sayiir_runtime.run_id import new_run_id
@@ -39,7 +40,6 @@ from sayiir_runtime.runner.ownership import Ownerships, run_key
 from sayiir_runtime.runner.program import Program, runnable_program_of
 from sayiir_runtime.runner.waiting import REAL, Waiting
 from sayiir_runtime.status import WorkflowStatus
-from sayiir_runtime.telemetry.observed import instrument_of
 
 logger = logging.getLogger("sayiir.runner")
 

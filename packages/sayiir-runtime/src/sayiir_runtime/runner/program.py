@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sayiir_core.authoring import LoopResult, TaskMetadata, Workflow
 from sayiir_core.engine.onward import Onward, onward
@@ -21,7 +21,9 @@ from sayiir_runtime.codec.task_values import Encode
 from sayiir_runtime.executor.registry import executor_of
 from sayiir_runtime.executor.remote import remote
 from sayiir_runtime.runner.place import RunIdentity, place_of
-from sayiir_runtime.telemetry.instrument import Instrument
+
+if TYPE_CHECKING:
+    from sayiir_runtime.telemetry.instrument import Instrument
 
 
 @dataclass(slots=True, kw_only=True)

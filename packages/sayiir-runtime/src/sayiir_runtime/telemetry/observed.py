@@ -116,8 +116,3 @@ def with_instruments(backend: Backend, found: Iterable[Instruments]) -> Backend:
 def exposition_of(backend: Backend) -> Exposition | None:
     """Return what answers a scrape of a process that works on a backend, None if nothing does."""
     return backend.exposition if isinstance(backend, ObservedBackend) else None
-
-
-def instrument_of(backend: Backend) -> Instrument | None:
-    """Return what observes the bodies of a backend's runs, None if nothing does."""
-    return backend.instrument if isinstance(backend, ObservedBackend) else None

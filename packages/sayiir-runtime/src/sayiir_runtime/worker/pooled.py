@@ -12,9 +12,9 @@ from sayiir_core.duration import Duration, parse_duration
 from sayiir_core.ids import check_name
 from sayiir_core.ports.backend import Backend
 from sayiir_runtime.gate import built_workflow, checked_backend
+from sayiir_runtime.instrumented import instrument_of
 from sayiir_runtime.payloads import CodecChoice, resolve_codec
 from sayiir_runtime.runner.lease import CLAIM_TTL, HEARTBEAT_INTERVAL
-from sayiir_runtime.telemetry.observed import instrument_of
 from sayiir_runtime.worker.clerk import SIGNAL_RETENTION
 from sayiir_runtime.worker.desk import RESERVE_SECONDS, Desk
 from sayiir_runtime.worker.handle import WorkerHandle

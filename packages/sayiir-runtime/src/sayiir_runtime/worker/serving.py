@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sayiir_core.authoring import Workflow
 from sayiir_core.errors import DefinitionError
@@ -12,7 +12,9 @@ from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_core.workflow.group import tags_in
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.runner.program import Program, runnable_program_of
-from sayiir_runtime.telemetry.instrument import Instrument
+
+if TYPE_CHECKING:
+    from sayiir_runtime.telemetry.instrument import Instrument
 
 
 class Serving:
