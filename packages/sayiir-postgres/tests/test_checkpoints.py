@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.answer import COMMITTED, Committed, Refused
 from sayiir_core.snapshot.effect import Arrive, AwaitSignal, Finish, Retry, Sleep, Start
 from sayiir_core.snapshot.head import CursorKey
@@ -194,18 +195,18 @@ def test_a_large_output_names_the_limit(place) -> None:
 
 def test_pools_hear_of_what_a_commit_made_ready(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hint after a release, a due retry, a fork or an end; not while the writer goes on alone."""
-    hints: list[str] = []
-    monkeypatch.setattr(rig.backend._database, "made_ready", lambda: hints.append("hint"))
+    hints: list[set[HintKind]] = []
+    monkeypatch.setattr(rig.backend._database, "hint", hints.append)
     now, later = rig.clock.now(), rig.clock.now() + timedelta(hours=1)
     cases = [
-        (step(0), True, 0),
-        ((Start(),), True, 0),
-        ((failed(0), Retry(later)), True, 0),
-        ((succeeded(0), move(1), Sleep(later)), True, 0),
-        (step(0), False, 1),
-        ((failed(0), Retry(now)), True, 1),
-        ((succeeded(0), move(9), spawn(1)), True, 1),
-        ((succeeded(0), Finish(INPUT)), True, 1),
+        (step(0), True, []),
+        ((Start(),), True, []),
+        ((failed(0), Retry(later)), True, []),
+        ((succeeded(0), move(1), Sleep(later)), True, []),
+        (step(0), False, [{HintKind.CLAIMABLE}]),
+        ((failed(0), Retry(now)), True, [{HintKind.CLAIMABLE}]),
+        ((succeeded(0), move(9), spawn(1)), True, [{HintKind.CLAIMABLE}]),
+        ((succeeded(0), Finish(INPUT)), True, [{HintKind.ENDED}]),
     ]
     for number, (effects, keep, expected) in enumerate(cases):
         hands = held(rig, 2, f"case-{number}")
@@ -213,4 +214,4 @@ def test_pools_hear_of_what_a_commit_made_ready(rig: Rig, monkeypatch: pytest.Mo
 
         rig.backend.checkpoints.commit([hand.next(*effects, keep=keep) for hand in hands])
 
-        assert expected == len(hints), effects
+        assert expected == hints, effects

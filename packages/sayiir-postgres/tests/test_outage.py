@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres.address import Address
 from sayiir_postgres.listener import Pace
 from sayiir_postgres.statements import Statements
@@ -20,6 +21,8 @@ from sayiir_pytest.postgres_server import PostgresServer
 
 SECRET = "tell-n0body"
 PATIENCE = 60.0
+
+FREED = {HintKind.CLAIMABLE}
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -37,7 +40,7 @@ class Station:
         self.dsn, self.name, self.count = dsn, name, 0
         address = Address(make_conninfo(dsn, application_name=name))
         self.wakeup = PostgresWakeup(address, None, Statements.load("outage"), pace=pace)
-        self.subscription = self.wakeup.subscribe(self._hear)
+        self.subscription = self.wakeup.subscribe(HintKind.CLAIMABLE, self._hear)
 
     def _hear(self) -> None:
         self.count += 1
@@ -80,20 +83,20 @@ def test_hints_flow_again_after_a_restart_of_the_server(
     with PostgresServer() as server:
         one, two = Station(server.dsn, "one"), Station(server.dsn, "two")
         until(lambda: one.well() and two.well())
-        assert two.hears(one.wakeup.made_ready)
+        assert two.hears(lambda: one.wakeup.hint(FREED))
 
         server.stop("immediate")
         until(lambda: not two.well())
         trouble = two.subscription.trouble or ""
         # A hint that nobody can be told now is told when somebody can.
-        one.wakeup.made_ready()
+        one.wakeup.hint(FREED)
         until(lambda: one.wakeup._own().notifier.trouble is not None)
         missed = two.count
         server.start()
         until(lambda: one.well() and two.well())
 
         until(lambda: two.count > missed)
-        assert two.hears(one.wakeup.made_ready)
+        assert two.hears(lambda: one.wakeup.hint(FREED))
         one.close()
         two.close()
     assert str(Address(server_place(trouble))) in trouble
@@ -118,7 +121,7 @@ def test_a_listener_whose_connection_is_ended_listens_again(postgres_dsn: str) -
     until(lambda: two.count > heard and two.well())
 
     assert before != two.server_process("listener")
-    assert two.hears(one.wakeup.made_ready)
+    assert two.hears(lambda: one.wakeup.hint(FREED))
     one.close()
     two.close()
 
@@ -130,7 +133,7 @@ def test_a_notifier_whose_connection_is_ended_sends_on_another(postgres_dsn: str
 
     for _ in range(3):
         one.terminate("notifier")
-        assert two.hears(one.wakeup.made_ready)
+        assert two.hears(lambda: one.wakeup.hint(FREED))
 
     one.close()
     two.close()
@@ -168,11 +171,11 @@ def test_a_server_that_was_never_there_is_told_without_the_password(
         Address(dsn), hearing, Statements.load("any"), pace=Pace(outage=(0.01, 0.01))
     )
 
-    subscription = wakeup.subscribe(lambda: None)
+    subscription = wakeup.subscribe(HintKind.CLAIMABLE, lambda: None)
     at_first = subscription.trouble
     until(lambda: "refused" in (subscription.trouble or ""))
     trouble = subscription.trouble
-    wakeup.made_ready()
+    wakeup.hint(FREED)
     notifier = wakeup._own().notifier
     until(lambda: notifier.trouble is not None)
 
@@ -198,7 +201,7 @@ def test_one_trouble_is_logged_once_however_long_it_lasts(
         return connect(purpose)
 
     wakeup._hearing.connect = count  # type: ignore[method-assign]
-    subscription = wakeup.subscribe(lambda: None)
+    subscription = wakeup.subscribe(HintKind.CLAIMABLE, lambda: None)
     until(lambda: len(attempts) > 5)
 
     subscription.close()

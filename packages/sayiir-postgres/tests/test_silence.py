@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sayiir_core.errors import BackendError
 from sayiir_core.snapshot.answer import COMMITTED
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres import PostgresBackend
 from sayiir_postgres.address import Address
 from sayiir_postgres.channel import Channel, Ear
@@ -291,16 +292,16 @@ def test_a_hint_passes_a_notifier_whose_connection_stalls(scene: Scene) -> None:
     statements = Statements.load(scene.name)
     speaking = PostgresWakeup(address, None, statements)
     hearing = PostgresWakeup(Address(scene.dsn), None, statements)
-    subscription = hearing.subscribe(heard.set)
+    subscription = hearing.subscribe(HintKind.CLAIMABLE, heard.set)
     until(lambda: subscription.trouble is None)
-    speaking.made_ready()
+    speaking.hint({HintKind.CLAIMABLE})
     until(lambda: len(scene.pids("notifier")) == 1)
     assert heard.wait(PATIENCE)
     time.sleep(0.05)
     heard.clear()
 
     with frozen(scene.pids("notifier")):
-        speaking.made_ready()
+        speaking.hint({HintKind.CLAIMABLE})
         assert heard.wait(PATIENCE)
 
     subscription.close()

@@ -13,31 +13,34 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres import PostgresBackend, notifier
 from sayiir_postgres.address import Address
-from sayiir_postgres.channel import Channel
-from sayiir_postgres.notifier import LONGEST_PAUSE, SHORTEST_PAUSE, Notifier
+from sayiir_postgres.channel import Channel, hinted_by_others
+from sayiir_postgres.notifier import SHORTEST_PAUSE, Notifier
 from sayiir_postgres.statements import Statements
 from sayiir_postgres.wakeup import PostgresWakeup
 from sayiir_pytest.conformance.child import in_forked_child
 from sayiir_pytest.conformance.listener import Listener
 
 QUIET = timedelta(seconds=0.1)
+FREED = {HintKind.CLAIMABLE}
 PATIENCE = 60.0
 
 SUBMIT_AND_END = """
 import sys
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres import PostgresBackend
 dsn, schema = sys.argv[1:]
 backend = PostgresBackend(dsn, schema=schema)
-backend.wakeup.subscribe(lambda: None)
-backend.wakeup.made_ready()
+backend.wakeup.subscribe(HintKind.CLAIMABLE, lambda: None)
+backend.wakeup.hint({HintKind.CLAIMABLE})
 """
 
 
 def listen(wakeup: PostgresWakeup) -> Listener:
     """Subscribe, for a ``with`` block."""
-    return Listener(wakeup, quiet=QUIET)
+    return Listener(wakeup, HintKind.CLAIMABLE, quiet=QUIET)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -87,9 +90,11 @@ def test_subscribers_of_this_process_need_no_server() -> None:
     threads: list[threading.Thread] = []
     address = Address("host=127.0.0.1 port=1 connect_timeout=1")
     wakeup = PostgresWakeup(address, None, Statements.load("any"))
-    subscription = wakeup.subscribe(lambda: threads.append(threading.current_thread()))
+    subscription = wakeup.subscribe(
+        HintKind.CLAIMABLE, lambda: threads.append(threading.current_thread())
+    )
 
-    wakeup.made_ready()
+    wakeup.hint(FREED)
 
     assert [threading.current_thread()] == threads
     subscription.close()
@@ -102,8 +107,8 @@ def test_own_hints_do_not_come_back(pair: Pair) -> None:
         own.settle()
         before = own.count
 
-        assert other.hears(pair.here.wakeup.made_ready)
-        assert other.hears(pair.here.wakeup.made_ready)
+        assert other.hears(lambda: pair.here.wakeup.hint(FREED))
+        assert other.hears(lambda: pair.here.wakeup.hint(FREED))
 
         own.settle()
         assert before + 2 == own.count
@@ -117,20 +122,20 @@ def test_many_hints_leave_together(pair: Pair) -> None:
 
         start = time.monotonic()
         for _ in range(2000):
-            pair.here.wakeup.made_ready()
+            pair.here.wakeup.hint(FREED)
         took = time.monotonic() - start
         other.settle()
 
         assert 1 <= other.count - before <= 2 + took / SHORTEST_PAUSE
         assert other.count - before < 1000
-        assert other.hears(pair.here.wakeup.made_ready)
+        assert other.hears(lambda: pair.here.wakeup.hint(FREED))
 
 
 def test_a_schema_may_have_any_name(postgres_database: str) -> None:
     """Use it as the channel's name, quoted, up to the server's 63 bytes."""
     pair = Pair(postgres_database, 'a "odd" Näme{0}; \'' + 44 * "x")
     with closing(pair), listen(pair.there.wakeup) as other:
-        assert other.hears(pair.here.wakeup.made_ready)
+        assert other.hears(lambda: pair.here.wakeup.hint(FREED))
 
 
 def test_a_schema_hears_nothing_of_another_one(place: tuple[str, str]) -> None:
@@ -144,7 +149,7 @@ def test_a_schema_hears_nothing_of_another_one(place: tuple[str, str]) -> None:
         other.settle()
         before = other.count
 
-        stranger.wakeup.made_ready()
+        stranger.wakeup.hint(FREED)
         stranger.close()
 
         other.settle()
@@ -162,7 +167,7 @@ def test_nothing_is_notified_within_the_transactions_of_the_data() -> None:
 
 def test_closing_the_last_subscription_ends_the_listening(pair: Pair) -> None:
     """Keep the connection while anybody subscribes."""
-    one, two = (pair.here.wakeup.subscribe(lambda: None) for _ in range(2))
+    one, two = (pair.here.wakeup.subscribe(HintKind.CLAIMABLE, lambda: None) for _ in range(2))
     until(lambda: one.trouble is None)
 
     one.close()
@@ -177,7 +182,7 @@ def test_closing_the_last_subscription_ends_the_listening(pair: Pair) -> None:
 def test_a_closed_backend_keeps_no_thread_and_no_connection(pair: Pair) -> None:
     """End both at once, and come back when the backend is used again."""
     with listen(pair.here.wakeup) as listener:
-        assert listener.hears(pair.there.wakeup.made_ready)
+        assert listener.hears(lambda: pair.there.wakeup.hint(FREED))
         pair.there.close()
 
         pair.here.close()
@@ -185,7 +190,7 @@ def test_a_closed_backend_keeps_no_thread_and_no_connection(pair: Pair) -> None:
         until(lambda: not pair.server_processes("listener") | pair.server_processes("notifier"))
         pair.here.open()
 
-        assert listener.hears(pair.there.wakeup.made_ready)
+        assert listener.hears(lambda: pair.there.wakeup.hint(FREED))
     assert set() == threads
     assert "closed" in (trouble or "")
 
@@ -196,11 +201,11 @@ def test_the_notifier_rests_after_a_while(pair: Pair, monkeypatch: pytest.Monkey
         other.settle()
         monkeypatch.setattr(notifier, "_LINGER", 0.01)
         for _ in range(3):
-            assert other.hears(pair.here.wakeup.made_ready)
+            assert other.hears(lambda: pair.here.wakeup.hint(FREED))
 
         # The other one's notifier has sent a proof, and waits for the time that was.
         until(lambda: 1 == len(pair.server_processes("notifier")))
-        assert other.hears(pair.here.wakeup.made_ready)
+        assert other.hears(lambda: pair.here.wakeup.hint(FREED))
 
 
 def test_a_process_that_ends_leaves_its_last_hint(place: tuple[str, str]) -> None:
@@ -218,14 +223,14 @@ def test_a_process_that_ends_leaves_its_last_hint(place: tuple[str, str]) -> Non
 def test_a_forked_child_hints_by_itself_and_disturbs_nobody(pair: Pair) -> None:
     """Start with nothing in the child, and leave the parent's threads and connections alone."""
     with listen(pair.here.wakeup) as listener, listen(pair.there.wakeup) as other:
-        assert other.hears(pair.here.wakeup.made_ready)
+        assert other.hears(lambda: pair.here.wakeup.hint(FREED))
         listener.settle()
         before = pair.server_processes("listener")
 
         def work() -> None:
             assert "subscribe in this one" in (listener.subscription.trouble or "")
             listener.subscription.close()
-            pair.here.wakeup.made_ready()
+            pair.here.wakeup.hint(FREED)
             with listen(pair.here.wakeup) as own:
                 own.settle()
             pair.here.close()
@@ -233,41 +238,91 @@ def test_a_forked_child_hints_by_itself_and_disturbs_nobody(pair: Pair) -> None:
         assert other.hears(lambda: in_forked_child(work))
 
         assert before == pair.server_processes("listener")
-        assert listener.hears(pair.there.wakeup.made_ready)
+        assert listener.hears(lambda: pair.there.wakeup.hint(FREED))
 
 
-class ScriptedEvent(threading.Event):
-    """An event that is never set, and that notes how long it was waited for."""
+def test_kinds_are_told_apart_on_their_way(pair: Pair) -> None:
+    """Tell another process of the kinds that a hint has, and of no other."""
+    there = pair.there.wakeup
+    with listen(there) as claiming, Listener(there, HintKind.ENDED, quiet=QUIET) as waiting:
+        claiming.settle()
+        waiting.settle()
+        heard = []
 
-    def __init__(self, meanwhile: Callable[[], None]) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-        self._meanwhile = meanwhile
+        for kinds in ({HintKind.CLAIMABLE}, {HintKind.ENDED}, {*HintKind}):
+            before = claiming.count, waiting.count
+            pair.here.wakeup.hint(kinds)
+            assert claiming.reaches(before[0] + (HintKind.CLAIMABLE in kinds))
+            assert waiting.reaches(before[1] + (HintKind.ENDED in kinds))
+            claiming.settle()
+            waiting.settle()
+            heard.append((claiming.count - before[0], waiting.count - before[1]))
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Take no time, and let happen what happens meanwhile."""
-        assert timeout is not None
-        self.waits.append(timeout)
-        self._meanwhile()
-        return False
+    assert [(1, 0), (0, 1), (1, 1)] == heard
 
 
 @pytest.mark.parametrize(
-    ("heard", "expected"), [([], 1), ([3], 4), ([1, 1, 1], 4), ([1, 1], 3), ([10_000], 25)]
+    ("payload", "expected"),
+    [
+        ("me:claimable", set()),
+        ("me?7", set()),
+        ("other?7", set()),
+        ("other:ended", {HintKind.ENDED}),
+        ("other:claimable ended", {*HintKind}),
+        ("other", {*HintKind}),
+        ("", {*HintKind}),
+        ("other:unheard-of", {*HintKind}),
+    ],
 )
-def test_a_pause_is_shared_with_those_who_are_heard_in_it(
-    heard: list[int], expected: float
-) -> None:
+def test_what_names_no_kind_is_a_hint_of_every_kind(payload: str, expected: set[HintKind]) -> None:
+    """Miss nothing of what is said by hand, or by a process of another release."""
+    assert expected == hinted_by_others(payload, "me")
+
+
+@pytest.mark.parametrize(("heard", "expected"), [(0, 1), (1, 2), (3, 4), (10_000, 250)])
+def test_a_pause_is_shared_with_those_who_are_heard_in_it(heard: int, expected: float) -> None:
     """Say as much together as one would alone, within a bound."""
-    address = Address("host=127.0.0.1 port=1")
-    sender = Notifier(Channel(address, Statements.load("any")), "token")
-    outbox = notifier._Outbox()
-    rest = list(heard)
-    outbox.stopping = ScriptedEvent(lambda: sender.heard(rest.pop(0)) if rest else None)
+    rest = notifier._Rest()
+    rest.begin(100.0, given=100.0)
 
-    sender._pause(outbox, LONGEST_PAUSE)
+    rest.heard += heard
 
-    assert expected * LONGEST_PAUSE == pytest.approx(sum(outbox.stopping.waits))
+    assert expected * SHORTEST_PAUSE == pytest.approx(rest.over - 100.0)
+
+
+def test_a_pause_grows_while_hints_keep_coming() -> None:
+    """Double it for a hint that was given in the last one, up to a bound, and forget it later."""
+    rest = notifier._Rest()
+    rest.begin(100.0, given=99.0)
+    pauses = []
+    for _ in range(6):
+        given, now = rest.over - 0.0005, rest.over
+        rest.begin(now, given=given)
+        pauses.append(round((rest.over - now) / SHORTEST_PAUSE))
+    rest.begin(200.0, given=199.0)
+
+    assert [2, 4, 8, 10, 10, 10] == pauses
+    assert SHORTEST_PAUSE == pytest.approx(rest.over - 200.0)
+
+
+def test_ends_heard_of_others_do_not_delay_a_hint_of_new_work(pair: Pair) -> None:
+    """Let a kind rest alone: whoever waits for work was not woken by an end.
+
+    The pause behind the first hint of an end is made to last, and a hint of new work leaves in it.
+    """
+    here = pair.here.wakeup
+    with listen(pair.there.wakeup) as claiming:
+        claiming.settle()
+        here.hint({HintKind.ENDED})
+        sender = here._own().notifier
+        until(lambda: sender._rests[HintKind.ENDED].over > 0)
+        sender._rests[HintKind.ENDED].begin(time.monotonic() + 3600, given=-1.0)
+
+        assert claiming.hears(lambda: here.hint(FREED))
+        here.hint({HintKind.ENDED})
+        assert claiming.hears(lambda: here.hint(FREED))
+        assert {HintKind.ENDED} == sender._outbox.due.keys() if sender._outbox else False
+        sender._rests[HintKind.ENDED].begin(0.0, given=-1.0)
 
 
 class WatchedLock:

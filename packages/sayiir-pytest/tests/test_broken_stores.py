@@ -142,6 +142,10 @@ NAMED_BY = {
     "hints::TestTellsTheClosed": "test_a_closed_subscription_is_told_nothing",
     "hints::TestGivesUpAfterAFailure": "test_a_hint_that_raises_harms_nobody",
     "hints::TestListensOnlyWhenOpen": "test_subscribing_needs_no_open_backend",
+    "hints::TestMixesTheKindsUp": "test_a_hint_follows_the_end_of_a_run",
+    "hints::TestForgetsOneOfTwoKinds": (
+        "test_a_commit_that_frees_a_cursor_and_ends_a_run_gives_both_kinds_of_hint"
+    ),
     "hints::TestTellsOnlyItsOwnBackend": "test_hints_reach_another_backend_on_the_same_place",
     "sessions::TestForgetsLanes": "test_a_session_shows_the_lanes_that_it_serves",
     "sessions::TestForgetsLanesInGeneral": (

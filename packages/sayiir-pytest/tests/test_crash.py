@@ -9,6 +9,7 @@ import pytest
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.conformance.rig import TTL, Rig
 from sayiir_pytest.crash import (
@@ -80,8 +81,8 @@ def test_the_dead_hear_no_hints() -> None:
     heard: list[str] = []
     assert stage.backend.wakeup is not None
     assert stage.store.wakeup is not None
-    stage.backend.wakeup.subscribe(lambda: heard.append("process"))
-    stage.store.wakeup.subscribe(lambda: heard.append("other"))
+    stage.backend.wakeup.subscribe(HintKind.CLAIMABLE, lambda: heard.append("process"))
+    stage.store.wakeup.subscribe(HintKind.CLAIMABLE, lambda: heard.append("other"))
 
     stage.rig.create(stage.rig.new())
     stage.crash()

@@ -14,6 +14,7 @@ import pytest
 from sayiir_core.keyvalue import HINTING, KeyValueBackend, KeyValueStore, Origin
 from sayiir_core.ports.backend import Backend, Capabilities
 from sayiir_core.ports.clock import Clock
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_pytest.conformance import (
     BackendConformance,
     CheckpointConformance,
@@ -40,7 +41,7 @@ class WatchedStore(DictKeyValueStore):
         super().__init__(largest=largest)
         self.listeners: list[Hint] = []
 
-    def subscribe(self, hint: Callable[[], None]) -> Hint:
+    def subscribe(self, _: HintKind, hint: Callable[[], None]) -> Hint:
         """Call ``hint`` after such a write, on the writer's thread."""
         return Hint(self.listeners, hint)
 
@@ -164,6 +165,6 @@ class TestRaces(KeyValue, RaceConformance):
 
 
 class TestWakeup(KeyValue, WakeupConformance):
-    """Hint at new work."""
+    """Hint at whatever is written."""
 
     hint_quiet = timedelta(0)

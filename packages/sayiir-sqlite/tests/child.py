@@ -16,6 +16,7 @@ from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId, RunId, SessionId
 from sayiir_core.ports.instances import Created, NewInstance
 from sayiir_core.ports.sessions import NewSession
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.answer import COMMITTED
 from sayiir_core.snapshot.effect import Checkpoint, Lease, Move, Record
 from sayiir_core.snapshot.reference import StepRef
@@ -133,7 +134,7 @@ def listen_and_end(path: str) -> None:
     backend = SQLiteBackend(path)
     backend.open()
     hinted = threading.Event()
-    backend.wakeup.subscribe(hinted.set)
+    backend.wakeup.subscribe(HintKind.CLAIMABLE, hinted.set)
     assert hinted.wait(60)
     say("listening")
 

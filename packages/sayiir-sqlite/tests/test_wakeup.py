@@ -18,9 +18,11 @@ import pytest
 
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_pytest.clock import VirtualClock
 from sayiir_pytest.conformance.child import in_forked_child
 from sayiir_pytest.conformance.listener import PATIENCE, Listener
+from sayiir_pytest.conformance.occasion import CLAIMABLE, ENDING, Occasions
 from sayiir_pytest.conformance.rig import Rig
 from sayiir_pytest.conformance.sample import step
 from sayiir_sqlite import SQLiteBackend
@@ -43,7 +45,7 @@ def other(path: Path) -> Iterator[SQLiteBackend]:
 
 def listen(backend: SQLiteBackend) -> Listener:
     """Return a new listener."""
-    return Listener(backend.wakeup, quiet=QUIET)
+    return Listener(backend.wakeup, HintKind.CLAIMABLE, quiet=QUIET)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -79,7 +81,7 @@ def test_a_hint_comes_before_the_call_returns_and_may_use_the_store(rig: Rig) ->
         seq = rig.backend.signals.send(InstanceId("nobody"), "go", b"")
         written.append((threading.current_thread(), seq))
 
-    subscription = rig.backend.wakeup.subscribe(write)
+    subscription = rig.backend.wakeup.subscribe(HintKind.CLAIMABLE, write)
     rig.create(rig.new())
     threads = [thread for thread, _ in written]
     subscription.close()
@@ -87,12 +89,41 @@ def test_a_hint_comes_before_the_call_returns_and_may_use_the_store(rig: Rig) ->
     assert 1 == threads.count(threading.current_thread())
 
 
+def test_what_this_process_writes_is_told_by_its_kind(rig: Rig) -> None:
+    """Call at once who waits for work, who waits for an end, or both; a look tells everybody."""
+    heard: list[HintKind] = []
+    here = threading.current_thread()
+
+    def subscribe(kind: HintKind) -> None:
+        def hear() -> None:
+            if threading.current_thread() is here:
+                heard.append(kind)
+
+        rig.backend.wakeup.subscribe(kind, hear)
+
+    occasions = Occasions(rig)
+    calls = [it(occasions) for it in (*CLAIMABLE, *ENDING)]
+    both = occasions.commits_of_a_release_and_an_end()
+    for kind in HintKind:
+        subscribe(kind)
+    told: list[list[HintKind]] = []
+    for call in (*calls, both):
+        heard.clear()
+        call()
+        told.append([*heard])
+
+    expected = [[HintKind.CLAIMABLE]] * len(CLAIMABLE) + [[HintKind.ENDED]] * len(ENDING)
+    assert [*expected, [*HintKind]] == [sorted(it) for it in told]
+
+
 def test_a_write_that_is_undone_gives_no_hint(rig: Rig) -> None:
     """Tell only what is stored."""
     heard: list[threading.Thread] = []
     other = rig.new()
     other.identity = rig.definition.identity._replace(structure_hash="unknown")
-    subscription = rig.backend.wakeup.subscribe(lambda: heard.append(threading.current_thread()))
+    subscription = rig.backend.wakeup.subscribe(
+        HintKind.CLAIMABLE, lambda: heard.append(threading.current_thread())
+    )
 
     with pytest.raises(BackendError, match="not stored"):
         rig.backend.instances.create([rig.new(), other])
@@ -253,7 +284,9 @@ def test_a_look_that_fails_keeps_no_file_open(tmp_path: Path) -> None:
 def test_the_thread_ends_with_the_last_subscription(rig: Rig) -> None:
     """Keep one thread for all subscriptions of a backend, and no connection without it."""
     others = watchers()
-    first, second = (rig.backend.wakeup.subscribe(lambda: None) for _ in range(2))
+    first, second = (
+        rig.backend.wakeup.subscribe(HintKind.CLAIMABLE, lambda: None) for _ in range(2)
+    )
     until(lambda: rig.backend._database._watch._handle is not None)
     (watcher,) = watchers() - others
     first.close()
@@ -270,7 +303,7 @@ def test_a_thread_that_ended_starts_with_the_next_subscription(
     rig: Rig, other: SQLiteBackend
 ) -> None:
     """Hear of others as the first one did."""
-    rig.backend.wakeup.subscribe(lambda: None).close()
+    rig.backend.wakeup.subscribe(HintKind.CLAIMABLE, lambda: None).close()
 
     with listen(rig.backend) as listener:
         assert listener.hears(lambda: send(other))
@@ -281,7 +314,7 @@ def test_a_backend_that_is_dropped_takes_its_thread_along(path: Path) -> None:
     others = watchers()
     dropped = SQLiteBackend(path, clock=VirtualClock())
     dropped.open()
-    dropped.wakeup.subscribe(lambda: None)
+    dropped.wakeup.subscribe(HintKind.CLAIMABLE, lambda: None)
     (watcher,) = watchers() - others
     reference = weakref.ref(dropped._database)
     del dropped

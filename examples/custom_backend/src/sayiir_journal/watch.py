@@ -1,4 +1,4 @@
-"""Hints for idle workers: a thread per listener looks whether the file has changed."""
+"""Hints for whoever waits: a thread per listener looks whether the file has changed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
+from sayiir_core.ports.wakeup import HintKind
+
 _LOGGER = logging.getLogger("sayiir_journal")
 _LOOK_SECONDS = 0.05
 
 
 class FileWatch:
-    """The wake-up port: any change of the file is a hint, of whatever process it is."""
+    """The wake-up port: any change of the file is a hint of any kind, of whatever process it is."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def subscribe(self, hint: Callable[[], None]) -> FileSubscription:
+    def subscribe(self, _: HintKind, hint: Callable[[], None]) -> FileSubscription:
         """Call ``hint`` from a thread of its own whenever the file has changed."""
         return FileSubscription(self._path, hint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,6 +11,7 @@ from sayiir_core.duration import Duration, parse_duration, to_timedelta
 from sayiir_core.errors import BackendError
 from sayiir_core.ports.backend import Capabilities
 from sayiir_core.ports.clock import Clock
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres.address import Address
 from sayiir_postgres.checkpoints import PostgresCheckpoints
 from sayiir_postgres.claims import PostgresClaims
@@ -79,8 +81,8 @@ class PostgresBackend:
         database = self._database = Database(
             address,
             schema=check_schema(schema),
-            # It needs the statements that the database reads, so it is made after it.
-            made_ready=lambda: self._wakeup.made_ready(),  # noqa: PLW0108
+            # The wake-up needs the statements that the database reads, so it is made after it.
+            hint=self._hint,
             connected=lambda: self._wakeup.resume(),  # noqa: PLW0108
             clock=self._clock,
             max_connections=max_connections,
@@ -179,6 +181,9 @@ class PostgresBackend:
         finally:
             self._wakeup.close()
             self._database.close()
+
+    def _hint(self, kinds: AbstractSet[HintKind]) -> None:
+        self._wakeup.hint(kinds)
 
     def __repr__(self) -> str:
         return f"PostgresBackend({str(self._database.address)!r}, schema={self._database.schema!r})"

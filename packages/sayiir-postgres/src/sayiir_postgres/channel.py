@@ -1,7 +1,7 @@
 """The channel of a schema: what is said on it, and connections that say and hear it.
 
-It has the name of the schema. A **hint** is the token of its sender, a **proof** that token with a
-number: the sender looks whether it comes back, and nobody else minds it.
+It has the name of the schema. A **hint** is the token of its sender and the kinds of hint, a
+**proof** that token with a number: the sender looks whether it comes back, and nobody else minds it.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ from __future__ import annotations
 import os
 import selectors
 import socket
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import psycopg
 from psycopg import generators
 from psycopg.pq import ExecStatus
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres.address import Address
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.errors import backend_error
 from sayiir_postgres.statements import Statements
 
 _PROOF: Final = "?"
+_KINDS: Final = ":"
+_EVERY_KIND: Final = frozenset(HintKind)
 _WITHDRAWALS: Final = 10
 
 
@@ -137,6 +141,17 @@ def proof(token: str, number: int) -> str:
     return f"{token}{_PROOF}{number}"
 
 
-def is_hint_of_others(payload: str, token: str) -> bool:
-    """Tell whether a payload is a hint that another sender than this one gave."""
-    return _PROOF not in payload and payload != token
+def hint_text(token: str, kinds: AbstractSet[HintKind]) -> str:
+    """Return the payload of a hint."""
+    return f"{token}{_KINDS}{' '.join(sorted(kinds))}"
+
+
+def hinted_by_others(payload: str, token: str) -> AbstractSet[HintKind]:
+    """Return at which kinds a payload hints, if another sender than this one gave it.
+
+    One that names none, as anybody may send by hand, is a hint of every kind.
+    """
+    sender, _, words = payload.partition(_KINDS)
+    if _PROOF in payload or sender == token:
+        return frozenset()
+    return _EVERY_KIND.intersection(words.split()) or _EVERY_KIND

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar, cast
@@ -22,6 +23,7 @@ from psycopg.pq import Format
 from psycopg.types.numeric import Int8BinaryDumper
 
 from sayiir_core.errors import BackendError
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres.address import Address
 from sayiir_postgres.arrays import Packed, PackedDumper
 from sayiir_postgres.connections import Connection, Connections
@@ -68,8 +70,8 @@ class _InstantLoader(Loader):
 class Database:
     """A schema on a server, opened at first use, once per process.
 
-    ``made_ready`` is to be called after each commit that made something claimable for pools now or
-    that may have ended a run; it returns at once and never raises. Transactions call it themselves.
+    ``hint`` is to be called after each commit that made something claimable for pools now or that
+    may have ended a run; it returns at once and never raises. Transactions call it themselves.
     """
 
     def __init__(
@@ -80,11 +82,11 @@ class Database:
         clock: ServerClock,
         max_connections: int,
         pooler: bool,
-        made_ready: Callable[[], None] = lambda: None,
+        hint: Callable[[AbstractSet[HintKind]], None] = lambda _: None,
         connected: Callable[[], None] = lambda: None,
         conflict_delays: Sequence[float] = _CONFLICT_DELAYS,
     ) -> None:
-        self.made_ready = made_ready
+        self.hint = hint
         self._connected = connected
         self.address = address
         self.schema = schema
@@ -155,9 +157,12 @@ class Database:
         """
         with transaction(connection, self.statements, mode) as opened:
             yield opened
-        start = opened.concerns_from
+        kinds = {HintKind.ENDED} if opened.may_end else set[HintKind]()
+        start = opened.claimable_from
         if start is not None and start <= self.clock.now() + NEARLY_NOW:
-            self.made_ready()
+            kinds.add(HintKind.CLAIMABLE)
+        if kinds:
+            self.hint(kinds)
 
     def moment(self, tx: Transaction) -> Callable[[], datetime]:
         """Ask for the store's clock behind the locks that were sent.

@@ -18,6 +18,7 @@ from typing import Final, cast
 
 from psycopg.errors import CheckViolation
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.answer import COMMITTED, Answer, Committed
 from sayiir_core.snapshot.apply import apply
 from sayiir_core.snapshot.effect import Checkpoint, Spawn
@@ -63,9 +64,9 @@ def write_plain(database: Database, batch: Sequence[Plain]) -> dict[int, Answer]
     if rows is None:
         return None
     answers = _answers(batch, rows)
-    soon = database.clock.now() + NEARLY_NOW
-    if answers and any(_concerns_others(it, soon) for it in batch):
-        database.made_ready()
+    kinds = _hints(batch, database.clock.now() + NEARLY_NOW) if answers else None
+    if kinds:
+        database.hint(kinds)
     return answers
 
 
@@ -105,11 +106,21 @@ def _granting(checkpoint: Checkpoint, now: datetime, row: Row) -> Answer:
     return apply(Head(header, {parent.key: parent}), checkpoint, now).answer
 
 
-def _concerns_others(part: Plain, soon: datetime) -> bool:
-    """Tell whether a pool may find something now, or somebody waits for the run's end."""
+def _hints(batch: Sequence[Plain], soon: datetime) -> set[HintKind]:
+    """Return whether a pool may find something now, and whether a run has ended."""
+    kinds: set[HintKind] = set()
+    if any(part.kind is Kind.FINISH for part in batch):
+        kinds.add(HintKind.ENDED)
+    if any(_frees(part, soon) for part in batch):
+        kinds.add(HintKind.CLAIMABLE)
+    return kinds
+
+
+def _frees(part: Plain, soon: datetime) -> bool:
+    """Tell whether a pool may find a cursor now that the writer does not go on with."""
     if part.at is not None:
         return part.at <= soon
     checkpoint, last = part.numbered[1], part.last
     if type(last) is Spawn:
         return any(child.scope not in checkpoint.take for child in last.children)
-    return part.kind is Kind.FINISH or not checkpoint.keep
+    return part.kind is not Kind.FINISH and not checkpoint.keep

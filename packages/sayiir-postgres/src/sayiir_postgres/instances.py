@@ -17,6 +17,7 @@ from sayiir_core.ports.instances import (
     InstanceQuery,
     NewInstance,
 )
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.head import Head, Header
 from sayiir_postgres.connections import Connection
 from sayiir_postgres.creation import Creation
@@ -47,8 +48,9 @@ class PostgresInstances:
                     instance_id=new.instance_id,
                 )
         answers = self._creation.create(batch)
-        if any(new.owner is None or new.replace for new in batch):
-            self._database.made_ready()
+        kinds = _hints(batch)
+        if kinds:
+            self._database.hint(kinds)
         return answers
 
     def load(self, instance_id: InstanceId) -> Head:
@@ -85,6 +87,17 @@ class PostgresInstances:
     def prune(self, *, finished_before: datetime, limit: int) -> int:
         """Remove up to ``limit`` quiescent final runs that ended before an instant."""
         return prune(self._database, finished_before=finished_before, limit=limit)
+
+
+def _hints(batch: Sequence[NewInstance]) -> set[HintKind]:
+    """Return what others may want to know: a run that is replaced has ended."""
+    kinds: set[HintKind] = set()
+    for new in batch:
+        if new.owner is None:
+            kinds.add(HintKind.CLAIMABLE)
+        if new.replace:
+            kinds.add(HintKind.ENDED)
+    return kinds
 
 
 def select_parameters(query: InstanceQuery) -> dict[str, Any]:

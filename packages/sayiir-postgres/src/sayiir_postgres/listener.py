@@ -14,15 +14,18 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 import psycopg
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres.backoff import Backoff
-from sayiir_postgres.channel import Channel, Ear, is_hint_of_others, proof
+from sayiir_postgres.channel import Channel, Ear, hinted_by_others, proof
 from sayiir_postgres.notifier import Notifier
 
 logger = logging.getLogger("sayiir.postgres")
@@ -55,7 +58,7 @@ class _UnheardError(Exception):
 
 
 class Listener:
-    """Call ``hint`` for the hints of other senders, from ``start`` to ``stop``.
+    """Call ``hint`` with the kinds of the hints of other senders, from ``start`` to ``stop``.
 
     ``trouble`` says why they do not arrive at the moment, None if they do. ``silence`` is the
     reason that is told where nothing arrives although everything seems to work.
@@ -66,7 +69,7 @@ class Listener:
         channel: Channel,
         notifier: Notifier,
         token: str,
-        hint: Callable[[], None],
+        hint: Callable[[AbstractSet[HintKind]], None],
         *,
         silence: str,
         pace: Pace,
@@ -147,10 +150,12 @@ class Listener:
 
     def _passes_on(self, heard: list[str]) -> bool:
         """Give a hint if others gave some; tell whether anything was heard."""
-        hints = sum(is_hint_of_others(payload, self._token) for payload in heard)
+        hints = Counter[HintKind]()
+        for payload in heard:
+            hints.update(hinted_by_others(payload, self._token))
         if hints:
             self._notifier.heard(hints)
-            self._hint()
+            self._hint(hints.keys())
         return bool(heard)
 
     def _note_success(self) -> None:
@@ -161,7 +166,7 @@ class Listener:
         self._silence.reset()
         self.trouble = None
         # What was said meanwhile is lost.
-        self._hint()
+        self._hint(frozenset(HintKind))
 
     def _complain(self, why: str, delays: Backoff) -> float:
         """Tell why nothing arrives, in the log once; return how long to wait, in seconds."""

@@ -1,22 +1,29 @@
-"""Hint to other processes that there may be something to do, off the path of the callers.
+"""Hint to other processes what they may want to know, off the path of the callers.
 
-How this works: a hint sets a flag. One daemon thread sends a NOTIFY for all that were given since
-its last one, on a connection of its own: within the transactions of the data it would make their
-commits queue up behind each other. The first hint leaves at once. Then comes a pause, that grows
-while hints keep coming, and that grows with the number of hints of other processes heard meanwhile:
-who is idle was woken by those, so all processes together say about as much as one (ADR 10).
+How this works: a hint sets a flag, one for each kind. One daemon thread sends a NOTIFY for all that
+were given since its last one, on a connection of its own: within the transactions of the data it
+would make their commits queue up behind each other. The first hint leaves at once. Then its kind
+rests, for longer while hints of the kind keep coming, and for longer the more of the kind are heard
+from other processes meanwhile: who waits for such hints was woken by those, so all processes
+together say about as much as one (ADR 10). The other kind does not rest along: a worker that waits
+for work is not woken by ends.
 """
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Final
 
 import psycopg
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres.backoff import Backoff
-from sayiir_postgres.channel import Channel, Speaker
+from sayiir_postgres.channel import Channel, Speaker, hint_text
 
 SHORTEST_PAUSE: Final = 0.001
 LONGEST_PAUSE: Final = 0.01
@@ -25,13 +32,35 @@ _LINGER: Final = 60.0
 _FAREWELL: Final = 1.0
 
 
+class _Rest:
+    """The pause of one kind of hint after one was sent, on the monotonic clock."""
+
+    __slots__ = ("_began", "_pause", "heard")
+
+    def __init__(self) -> None:
+        self._began = -math.inf
+        self._pause = 0.0
+        self.heard = 0
+
+    @property
+    def over(self) -> float:
+        """Return when it is over."""
+        return self._began + min(self._pause * (1 + self.heard), _LONGEST_SHARED_PAUSE)
+
+    def begin(self, now: float, *, given: float) -> None:
+        """Begin with a hint that is sent now, and was given then: in the last rest, or after it."""
+        is_kept_coming = given < self.over
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if is_kept_coming else SHORTEST_PAUSE
+        self._began, self.heard = now, 0
+
+
 class _Outbox:
-    """What one thread has to send, and how it is woken and stopped."""
+    """What one thread has to send, by kind since when, and how it is woken and stopped."""
 
     __slots__ = ("due", "proof", "stopping", "thread", "waiting")
 
     def __init__(self) -> None:
-        self.due = False
+        self.due: dict[HintKind, float] = {}
         self.proof: str | None = None
         self.waiting = threading.Event()
         self.stopping = threading.Event()
@@ -51,22 +80,23 @@ class Notifier:
         self._token = token
         self._lock = threading.Lock()
         self._outbox: _Outbox | None = None
-        self._heard = 0
+        self._rests = {kind: _Rest() for kind in HintKind}
 
-    def hint(self) -> None:
-        """Let a hint leave soon; returns at once and never raises."""
+    def hint(self, kinds: AbstractSet[HintKind]) -> None:
+        """Let a hint of each kind leave soon; returns at once and never raises."""
         outbox = self._outbox
         # One that is due but not yet sent comes after whatever the caller has committed.
-        if outbox is None or not outbox.due:
-            self._post(None)
+        if outbox is None or not kinds <= outbox.due.keys():
+            self._post(kinds, None)
 
     def prove(self, payload: str) -> None:
         """Let this payload leave at once, in place of one that has not left yet."""
-        self._post(payload)
+        self._post(frozenset(), payload)
 
-    def heard(self, hints: int) -> None:
-        """Take note of hints that others gave."""
-        self._heard += hints
+    def heard(self, hints: Mapping[HintKind, int]) -> None:
+        """Take note of hints that others gave, of each kind so many."""
+        for kind, count in hints.items():
+            self._rests[kind].heard += count
 
     def stop(self) -> None:
         """Send what is due, for at most a second, and close; a later hint starts anew."""
@@ -79,48 +109,64 @@ class Notifier:
         if self.trouble is None:
             outbox.thread.join(_FAREWELL)
 
-    def _post(self, proof: str | None) -> None:
+    def _post(self, kinds: AbstractSet[HintKind], proof: str | None) -> None:
         # A process that ends can start no thread any more; its hint is lost, as any may be.
         with self._lock, suppress(RuntimeError):
-            outbox = self._outbox
-            if outbox is None:
-                outbox = _Outbox()
-                outbox.thread = threading.Thread(
-                    target=self._work, args=(outbox,), name="sayiir-notifier", daemon=True
-                )
-                outbox.thread.start()
-                self._outbox = outbox
-            if proof is None:
-                outbox.due = True
-            else:
-                outbox.proof = proof
-            outbox.waiting.set()
+            outbox = self._outbox or self._begin()
+            now = time.monotonic()
+            for kind in kinds:
+                outbox.due.setdefault(kind, now)
+            outbox.proof = proof or outbox.proof
+            # At the end of a rest the thread wakes up by itself.
+            if proof is not None or any(self._rests[kind].over <= now for kind in kinds):
+                outbox.waiting.set()
+
+    def _begin(self) -> _Outbox:
+        outbox = _Outbox()
+        outbox.thread = threading.Thread(
+            target=self._work, args=(outbox,), name="sayiir-notifier", daemon=True
+        )
+        outbox.thread.start()
+        self._outbox = outbox
+        return outbox
 
     def _work(self, outbox: _Outbox) -> None:
         speaker = Speaker(self._channel)
-        pause = SHORTEST_PAUSE
         try:
             while self._has_something(outbox):
-                self._heard = 0
-                if self._deliver(outbox, speaker):
-                    self._pause(outbox, pause)
-                pause = min(2 * pause, LONGEST_PAUSE) if outbox.due else SHORTEST_PAUSE
+                self._deliver(outbox, speaker)
         finally:
             self._leave(outbox)
             speaker.close()
 
     def _has_something(self, outbox: _Outbox) -> bool:
-        """Wait for something to send; False when it is time to end."""
-        if outbox.waiting.wait(_LINGER):
-            return outbox.due or outbox.proof is not None
-        with self._lock:
-            if outbox.waiting.is_set():
-                return True
-            self._forget(outbox)
-            return False
+        """Wait for something that may leave; False when it is time to end."""
+        while True:
+            with self._lock:
+                if outbox.stopping.is_set():
+                    return bool(outbox.due) or outbox.proof is not None
+                seconds = self._rest(outbox, time.monotonic())
+                if seconds == 0:
+                    return True
+                outbox.waiting.clear()
+            if outbox.waiting.wait(_LINGER if seconds is None else seconds) or seconds is not None:
+                continue
+            with self._lock:
+                if not outbox.waiting.is_set():
+                    self._forget(outbox)
+                    return False
 
-    def _deliver(self, outbox: _Outbox, speaker: Speaker) -> bool:
-        """Send what waits, trying until it is sent or never will be; tell if that was a hint."""
+    def _rest(self, outbox: _Outbox, now: float) -> float | None:
+        """Return after how many seconds something may leave, or None if nothing is in sight."""
+        if outbox.proof is not None:
+            return 0.0
+        left = [
+            it.over - now for kind, it in self._rests.items() if kind in outbox.due or it.over > now
+        ]
+        return max(0.0, min(left)) if left else None
+
+    def _deliver(self, outbox: _Outbox, speaker: Speaker) -> None:
+        """Send what may leave, trying until it is sent or never will be."""
         delays = Backoff(0.1, 5.0)
         delay = 0.0
         while True:
@@ -129,35 +175,42 @@ class Notifier:
                 if proof is not None:
                     speaker.say(proof)
                 if due:
-                    speaker.say(self._token, often=True)
+                    speaker.say(hint_text(self._token, due.keys()), often=True)
             except (psycopg.Error, OSError) as error:
                 speaker.close()
                 self.trouble = self._channel.error(error)
             else:
                 self.trouble = None
-                return due
+                self._begin_rests(due)
+                return
             if outbox.stopping.wait(delay):
-                return False
+                return
             delay = delays.next()
             self._put_back(outbox, due, proof)
 
-    def _take(self, outbox: _Outbox) -> tuple[bool, str | None]:
+    def _take(self, outbox: _Outbox) -> tuple[dict[HintKind, float], str | None]:
         with self._lock:
-            taken = outbox.due, outbox.proof
-            outbox.due, outbox.proof = False, None
-            if not outbox.stopping.is_set():
-                outbox.waiting.clear()
-        return taken
+            now = time.monotonic()
+            is_last = outbox.stopping.is_set()
+            due = {
+                kind: given
+                for kind, given in outbox.due.items()
+                if is_last or self._rests[kind].over <= now
+            }
+            outbox.due = {kind: it for kind, it in outbox.due.items() if kind not in due}
+            proof, outbox.proof = outbox.proof, None
+        return due, proof
 
-    def _put_back(self, outbox: _Outbox, due: bool, proof: str | None) -> None:
+    def _put_back(self, outbox: _Outbox, due: dict[HintKind, float], proof: str | None) -> None:
         with self._lock:
-            outbox.due = outbox.due or due
+            outbox.due = outbox.due | due
             outbox.proof = outbox.proof or proof
 
-    def _pause(self, outbox: _Outbox, pause: float) -> None:
-        waited, goal = 0.0, pause
-        while waited < goal and not outbox.stopping.wait(goal - waited):
-            waited, goal = goal, min(pause * (1 + self._heard), _LONGEST_SHARED_PAUSE)
+    def _begin_rests(self, due: Mapping[HintKind, float]) -> None:
+        with self._lock:
+            now = time.monotonic()
+            for kind, given in due.items():
+                self._rests[kind].begin(now, given=given)
 
     def _leave(self, outbox: _Outbox) -> None:
         with self._lock:

@@ -89,7 +89,7 @@ class PostgresOwnership:
                     locked.touch_all()
                     write(tx, Changes(runs=[locked]), self._lanes)
                     # Also for what is due later: no pool has looked at when that will be.
-                    tx.concern(ALWAYS)
+                    tx.note_claimable(ALWAYS)
 
         self._database.run(work)
 

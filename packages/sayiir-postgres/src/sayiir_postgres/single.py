@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sayiir_core.ids import pack_index
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Move, Record
 from sayiir_core.snapshot.reference import encode_ref
 from sayiir_core.snapshot.step import StepRecord, StepStatus
@@ -35,7 +36,7 @@ def write_single(database: Database, checkpoint: Checkpoint) -> bool:
         if type(last) is Finish:
             written = _write(database, "finish_one", finish_parameters(checkpoint, step, last))
             if written:
-                database.made_ready()
+                database.hint({HintKind.ENDED})
             return written
     except BAD_VALUES:
         return False

@@ -41,27 +41,32 @@ class Pending:
 class Transaction:
     """One open transaction (or a lone statement), by the names of its statements.
 
-    ``concerns_from`` is the earliest instant from which what it wrote concerns a pool or somebody
-    who waits for the end of a run, None if nothing did.
+    ``claimable_from`` is the earliest instant from which pools may claim something that it wrote,
+    None if there is nothing; ``may_end`` says whether it may have brought a run to its end.
     """
 
-    __slots__ = ("_callbacks", "_connection", "_statements", "concerns_from")
+    __slots__ = ("_callbacks", "_connection", "_statements", "claimable_from", "may_end")
 
     def __init__(self, connection: Connection, statements: Statements) -> None:
         self._connection = connection
         self._statements = statements
         self._callbacks: list[Callable[[], None]] = []
-        self.concerns_from: datetime | None = None
+        self.claimable_from: datetime | None = None
+        self.may_end = False
 
     def send(self, name: str, parameters: Mapping[str, Any]) -> Pending:
         """Send a statement; its failure may show only when a later answer is read."""
         cursor = self._connection.cursor(binary=True)
         return Pending(cursor.execute(self._statements[name], parameters))
 
-    def concern(self, start: datetime) -> None:
-        """Note that something written concerns others from an instant on."""
-        if self.concerns_from is None or start < self.concerns_from:
-            self.concerns_from = start
+    def note_claimable(self, start: datetime) -> None:
+        """Note that pools may claim something from an instant on."""
+        if self.claimable_from is None or start < self.claimable_from:
+            self.claimable_from = start
+
+    def note_end(self) -> None:
+        """Note that a run may have come to its end."""
+        self.may_end = True
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call this once the transaction is committed."""

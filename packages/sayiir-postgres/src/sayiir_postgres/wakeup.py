@@ -1,8 +1,8 @@
-"""Hint at new work, within this process and across processes.
+"""Hint at new work and at ends, within this process and across processes.
 
-How this works: after a commit that concerns others a store calls ``made_ready``. Subscribers of this
-backend are called at once, on that thread; the notifier tells other processes, and a listener
-hears what they tell as long as there are subscribers. All of it belongs to a process id: a forked
+How this works: after a commit that concerns others a store calls ``hint``. Subscribers of this
+backend to such hints are called at once, on that thread; the notifier tells other processes, and a
+listener hears what they tell as long as there are subscribers. All of it belongs to a process id: a forked
 child starts with nothing, and leaves alone what its parent has. ``close`` ends threads and
 connections; subscribers stay, and hear again once the backend is used again.
 """
@@ -14,8 +14,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres.address import Address
 from sayiir_postgres.channel import Channel, fresh_token
 from sayiir_postgres.listener import Listener, Pace
@@ -28,9 +30,10 @@ _FAREWELL: Final = 1.0
 
 
 class PostgresSubscription:
-    """One listener for hints."""
+    """One listener for hints of one kind."""
 
-    def __init__(self, household: _Household, hint: Callable[[], None]) -> None:
+    def __init__(self, household: _Household, kind: HintKind, hint: Callable[[], None]) -> None:
+        self.kind = kind
         self._household = household
         self._hint = hint
         self._closed = False
@@ -78,15 +81,16 @@ class _Household:
             return "the backend is closed; hints arrive again when it is used again"
         return listener.trouble
 
-    def tell(self) -> None:
-        """Give every subscriber of this process a hint."""
+    def tell(self, kinds: AbstractSet[HintKind]) -> None:
+        """Give the subscribers of this process hints of these kinds."""
         for subscriber in self._subscribers:
-            subscriber.tell()
+            if subscriber.kind in kinds:
+                subscriber.tell()
 
-    def tell_others(self) -> None:
-        """Give every other process a hint, soon."""
+    def tell_others(self, kinds: AbstractSet[HintKind]) -> None:
+        """Give every other process hints of these kinds, soon."""
         self._leave_at_exit()
-        self.notifier.hint()
+        self.notifier.hint(kinds)
 
     def add(self, subscriber: PostgresSubscription) -> None:
         """Add a subscriber, and listen."""
@@ -157,18 +161,18 @@ class PostgresWakeup:
         # By process id, so that the locks of a parent stop nobody in its child.
         self._households: dict[int, _Household] = {}
 
-    def subscribe(self, hint: Callable[[], None]) -> PostgresSubscription:
-        """Call ``hint``, quickly and from any thread, whenever there may be something to do."""
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> PostgresSubscription:
+        """Call ``hint``, quickly and from any thread, whenever there may be what ``kind`` says."""
         household = self._own()
-        subscription = PostgresSubscription(household, hint)
+        subscription = PostgresSubscription(household, kind, hint)
         household.add(subscription)
         return subscription
 
-    def made_ready(self) -> None:
-        """Tell everybody that there may be something to do; returns at once and never raises."""
+    def hint(self, kinds: AbstractSet[HintKind]) -> None:
+        """Tell everybody that there may be what these kinds say; returns at once, never raises."""
         household = self._own()
-        household.tell()
-        household.tell_others()
+        household.tell(kinds)
+        household.tell_others(kinds)
 
     def resume(self) -> None:
         """Listen again, if subscribers outlived a ``close``."""

@@ -62,12 +62,12 @@ def _note_concerned(tx: Transaction, changes: Changes, placed: Sequence[Placed])
     A body of a stopped run that comes to rest changes its cursor only, and that one is held.
     """
     if any(run.header_changed and run.head.header.state not in _GOING for run in changes.runs):
-        tx.concern(ALWAYS)
+        tx.note_end()
     for run, cursor in placed:
         if cursor.held and cursor.session is None:
-            tx.concern(ALWAYS)
+            tx.note_end()
         elif is_queued(run, cursor) and cursor.available_at is not None:
-            tx.concern(cursor.available_at)
+            tx.note_claimable(cursor.available_at)
 
 
 def _ensure_lanes(tx: Transaction, placed: Sequence[Placed], lanes: Lanes) -> None:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_postgres import PostgresBackend
 from sayiir_postgres.address import Address
 from sayiir_postgres.listener import Pace
@@ -20,6 +21,7 @@ PATIENCE = 60.0
 SCHEMA = "hints"
 HASTE = Pace(proof=0.5, silence=(0.05, 0.05))
 POOL = 30
+FREED = {HintKind.CLAIMABLE}
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -44,7 +46,7 @@ def connect(
     hearing = None if listen_url is None else Address(listen_url)
     wakeup = PostgresWakeup(Address(dsn), hearing, Statements.load(SCHEMA), pace=HASTE)
     opened.callback(wakeup.close)
-    return wakeup, wakeup.subscribe(heard)
+    return wakeup, wakeup.subscribe(HintKind.CLAIMABLE, heard)
 
 
 def left_behind(dsn: str) -> list[str]:
@@ -89,7 +91,7 @@ def test_a_direct_address_hears_what_is_told_through_the_pooler(
     until(lambda: subscription.trouble is None)
     before = len(heard)
 
-    teller.made_ready()
+    teller.hint(FREED)
 
     until(lambda: len(heard) > before)
 

@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
 from sayiir_core.ports.sessions import NewSession
-from sayiir_core.ports.wakeup import Subscription, Wakeup
+from sayiir_core.ports.wakeup import HintKind, Subscription, Wakeup
 from sayiir_pytest.clock import VirtualClock
 
 T = TypeVar("T")
@@ -144,12 +144,12 @@ class _CrashingWakeup:
         self._owner = owner
         self._wakeup = wakeup
 
-    def subscribe(self, hint: Callable[[], None]) -> Subscription:
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> Subscription:
         def hint_the_living() -> None:
             if not self._owner.dead:
                 hint()
 
-        return self._wakeup.subscribe(hint_the_living)
+        return self._wakeup.subscribe(kind, hint_the_living)
 
 
 def as_backend(crashing: CrashingBackend) -> Backend:

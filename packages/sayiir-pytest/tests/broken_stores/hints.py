@@ -14,6 +14,7 @@ import pytest
 from broken_stores.making import Broken
 from sayiir_core.ports.backend import Backend, Capabilities
 from sayiir_core.ports.clock import Clock
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_pytest.conformance import WakeupConformance
 from sayiir_runtime.memory import InMemoryBackend
 from sayiir_runtime.memory.checkpoints import MemoryCheckpoints
@@ -24,7 +25,7 @@ from sayiir_runtime.memory.ownership import MemoryOwnership
 from sayiir_runtime.memory.sessions import MemorySessions
 from sayiir_runtime.memory.signals import MemorySignals
 from sayiir_runtime.memory.store import Store
-from sayiir_runtime.memory.wakeup import Hints, MemorySubscription, MemoryWakeup
+from sayiir_runtime.memory.wakeup import Hints, MemorySubscription, MemoryWakeup, Turn
 
 
 class BrokenHints(Broken, WakeupConformance):
@@ -199,9 +200,9 @@ class BrokenSubscriptions(BrokenHints):
 class TellsTheLastOnly(MemoryWakeup):
     """Let a new subscriber take the place of the others."""
 
-    def subscribe(self, hint: Callable[[], None]) -> MemorySubscription:
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> MemorySubscription:
         self._hints.listeners = ()
-        return super().subscribe(hint)
+        return super().subscribe(kind, hint)
 
 
 class TestTellsTheLastOnly(BrokenSubscriptions):
@@ -218,8 +219,8 @@ class Restless(MemorySubscription):
 class TellsTheClosed(MemoryWakeup):
     """Forget to forget a subscriber."""
 
-    def subscribe(self, hint: Callable[[], None]) -> MemorySubscription:
-        subscription = Restless(self._hints, hint)
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> MemorySubscription:
+        subscription = Restless(self._hints, kind, hint)
         self._hints.add(subscription)
         return subscription
 
@@ -231,14 +232,14 @@ class TestTellsTheClosed(BrokenSubscriptions):
 class GivesUpAfterAFailure(MemoryWakeup):
     """Tell nobody anything any more once a hint has failed."""
 
-    def subscribe(self, hint: Callable[[], None]) -> MemorySubscription:
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> MemorySubscription:
         def guarded() -> None:
             try:
                 hint()
             except RuntimeError:
                 self._hints.listeners = ()
 
-        return super().subscribe(guarded)
+        return super().subscribe(kind, guarded)
 
 
 class TestGivesUpAfterAFailure(BrokenSubscriptions):
@@ -248,15 +249,49 @@ class TestGivesUpAfterAFailure(BrokenSubscriptions):
 class ListensOnlyWhenOpen(MemoryWakeup):
     """Subscribe in vain before the first use."""
 
-    def subscribe(self, hint: Callable[[], None]) -> MemorySubscription:
-        subscription = super().subscribe(hint)
-        if not self._hints._noted:
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> MemorySubscription:
+        subscription = super().subscribe(kind, hint)
+        if not self._hints.claimable._noted:
             self._hints.remove(subscription)
         return subscription
 
 
 class TestListensOnlyWhenOpen(BrokenSubscriptions):
     broken = ListensOnlyWhenOpen
+
+
+class MixesTheKindsUp(MemoryWakeup):
+    """Take who waits for an end for who waits for work, and the other way round."""
+
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> MemorySubscription:
+        (other,) = set(HintKind) - {kind}
+        return super().subscribe(other, hint)
+
+
+class TestMixesTheKindsUp(BrokenSubscriptions):
+    broken = MixesTheKindsUp
+
+
+class ForgetsOneOfTwoKinds(Hints):
+    """Tell of the end of a run only where nothing became claimable."""
+
+    __slots__ = ()
+
+    def tell(self) -> None:
+        if self.claimable.take():
+            self.ended.take()
+            self._tell(HintKind.CLAIMABLE)
+        super().tell()
+
+
+class TestForgetsOneOfTwoKinds(BrokenHints):
+    def make_backend(self, clock: Clock, _location: Any) -> Backend:
+        backend = InMemoryBackend(clock=clock)
+        store = backend._store
+        store.hints = ForgetsOneOfTwoKinds()
+        store.turn = Turn(store.lock, store.hints)
+        backend.wakeup = MemoryWakeup(store.hints)
+        return backend
 
 
 class TestTellsOnlyItsOwnBackend(BrokenHints):

@@ -191,7 +191,7 @@ def test_a_store_whose_hints_fail_is_polled(
     """They save time, and cost no result."""
 
     class Deaf:
-        def subscribe(self, _: Callable[[], None]) -> Any:
+        def subscribe(self, *_: Any) -> Any:
             raise RuntimeError("no hints today")
 
     disturbed.wakeup = Deaf()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from threading import Barrier, Thread
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from sayiir_core.ids import InstanceId, RunId, RunKey, SessionId, WorkflowId
 from sayiir_core.ports.instances import NewInstance
 from sayiir_core.ports.sessions import NewSession
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.snapshot.effect import (
     Arrive,
@@ -32,7 +34,9 @@ from sayiir_core.snapshot.step import ErrorRecord, StepRecord, StepStatus
 from sayiir_core.workflow.definition import DefinitionIdentity
 from sayiir_pytest.clock import VirtualClock
 from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.memory.wakeup import MemorySubscription
 
+CLAIMABLE, ENDED = HintKind
 TTL = timedelta(seconds=30)
 POOL, RUNNER = SessionId("pool"), SessionId("runner")
 ONE = InstanceId("one")
@@ -48,24 +52,29 @@ class Stage:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.backend = InMemoryBackend(clock=self.clock)
-        self.hints = 0
+        self.hints: list[HintKind] = []
         for session in (POOL, RUNNER):
             self.backend.sessions.register(
                 NewSession(session_id=session, worker_id=session, ttl=TTL)
             )
-        self.subscription = self.backend.wakeup.subscribe(self.hear)
+        self.subscription = self.subscribe(CLAIMABLE)
+        self.ends = self.subscribe(ENDED)
 
-    def hear(self) -> None:
-        """Count a hint; the store's lock is free, so this can look around."""
+    def subscribe(self, kind: HintKind) -> MemorySubscription:
+        """Note the hints of a kind from now on."""
+        return self.backend.wakeup.subscribe(kind, partial(self.hear, kind))
+
+    def hear(self, kind: HintKind) -> None:
+        """Note a hint; the store's lock is free, so this can look around."""
         assert not self.backend._store.lock.locked()
         self.backend.sessions.live()
-        self.hints += 1
+        self.hints.append(kind)
 
-    def during(self, call: Callable[[], object]) -> int:
-        """Return how many hints a call gives."""
-        before = self.hints
+    def during(self, call: Callable[[], object]) -> list[HintKind]:
+        """Return the hints that a call gives."""
+        self.hints.clear()
         call()
-        return self.hints - before
+        return [*self.hints]
 
     def new(
         self, name: str = ONE, *, owner: SessionId | None = None, replace: bool = False
@@ -120,6 +129,7 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.subscription.close()
+    stage.ends.close()
 
 
 def move() -> Move:
@@ -142,10 +152,10 @@ def test_a_batch_of_new_runs_gives_one_hint(stage: Stage) -> None:
     """A run that is born owned gives none."""
     batch = [stage.new("a"), stage.new("b")]
 
-    assert 1 == stage.during(lambda: stage.backend.instances.create(batch))
-    assert 0 == stage.during(lambda: stage.backend.instances.create(batch))
+    assert [CLAIMABLE] == stage.during(lambda: stage.backend.instances.create(batch))
+    assert [] == stage.during(lambda: stage.backend.instances.create(batch))
     owned = stage.new("c", owner=RUNNER)
-    assert 0 == stage.during(lambda: stage.backend.instances.create([owned]))
+    assert [] == stage.during(lambda: stage.backend.instances.create([owned]))
 
 
 def test_a_replaced_run_has_ended(stage: Stage) -> None:
@@ -153,44 +163,44 @@ def test_a_replaced_run_has_ended(stage: Stage) -> None:
     stage.start(owner=RUNNER)
     again = stage.new(owner=RUNNER, replace=True)
 
-    assert 1 == stage.during(lambda: stage.backend.instances.create([again]))
+    assert [ENDED] == stage.during(lambda: stage.backend.instances.create([again]))
 
 
 def test_steps_that_stay_with_their_worker_give_no_hint(stage: Stage) -> None:
     """Nothing becomes claimable by anybody else, nor by a claim."""
     stage.backend.instances.create([stage.new()])
 
-    assert 0 == stage.during(stage.take)
+    assert [] == stage.during(stage.take)
     stage.backend.claims.release_claim(POOL, 1)
     (claim,) = stage.take()
-    assert 0 == stage.during(stage.commit(claim, *step()))
-    assert 0 == stage.during(stage.commit(claim, *step()))
+    assert [] == stage.during(stage.commit(claim, *step()))
+    assert [] == stage.during(stage.commit(claim, *step()))
 
 
 def test_branches_give_one_hint_together(stage: Stage) -> None:
     """So does the join, unless who completes it keeps it."""
     fork_it = stage.commit(stage.start(), move(), fork(1, 2))
 
-    assert 1 == stage.during(fork_it)
+    assert [CLAIMABLE] == stage.during(fork_it)
     one, two = stage.take()
     arrive = Arrive(INPUT, CursorKey(0, ()))
-    assert 0 == stage.during(stage.commit(one, arrive))
-    assert 1 == stage.during(stage.commit(two, arrive, keep=False))
+    assert [] == stage.during(stage.commit(one, arrive))
+    assert [CLAIMABLE] == stage.during(stage.commit(two, arrive, keep=False))
 
 
 @pytest.mark.parametrize(
     ("effects", "keep", "expected"),
     [
-        (step(), False, 1),
-        ((move(), AwaitSignal("go", None)), True, 0),
-        ((move(), AwaitSignal("go", timedelta(0))), True, 1),
-        ((Finish(INPUT),), True, 1),
-        ((*step()[:1], Finish(INPUT)), True, 1),
-        ((Fail(ERROR),), True, 1),
+        (step(), False, [CLAIMABLE]),
+        ((move(), AwaitSignal("go", None)), True, []),
+        ((move(), AwaitSignal("go", timedelta(0))), True, [CLAIMABLE]),
+        ((Finish(INPUT),), True, [ENDED]),
+        ((*step()[:1], Finish(INPUT)), True, [ENDED]),
+        ((Fail(ERROR),), True, [ENDED]),
     ],
 )
 def test_a_commit_that_frees_a_cursor_or_ends_the_run_gives_one_hint(
-    stage: Stage, effects: tuple[Effect, ...], keep: bool, expected: int
+    stage: Stage, effects: tuple[Effect, ...], keep: bool, expected: list[HintKind]
 ) -> None:
     """A park gives none unless it is over at once."""
     assert expected == stage.during(stage.commit(stage.start(), *effects, keep=keep))
@@ -200,14 +210,14 @@ def test_only_what_is_due_now_is_worth_a_hint(stage: Stage) -> None:
     """A later due time can be asked for."""
     early, late = stage.start(), stage.clock.now() + timedelta(seconds=5)
 
-    assert 0 == stage.during(stage.commit(early, stage.in_seconds(5)))
+    assert [] == stage.during(stage.commit(early, stage.in_seconds(5)))
     assert late == stage.backend.claims.next_due([LANE])
     stage.clock.advance(5)
     (claim,) = stage.take()
-    assert 1 == stage.during(stage.commit(claim, stage.in_seconds(0)))
+    assert [CLAIMABLE] == stage.during(stage.commit(claim, stage.in_seconds(0)))
     (claim,) = stage.take()
     sleep = Sleep(stage.clock.now() + timedelta(seconds=5))
-    assert 0 == stage.during(stage.commit(claim, move(), sleep))
+    assert [] == stage.during(stage.commit(claim, move(), sleep))
 
 
 def test_what_is_owned_is_no_news_until_it_is_given_back(stage: Stage) -> None:
@@ -218,19 +228,19 @@ def test_what_is_owned_is_no_news_until_it_is_given_back(stage: Stage) -> None:
     def disown() -> None:
         stage.backend.ownership.disown(RUNNER, KEY)
 
-    assert 0 == stage.during(wait)
-    assert 0 == stage.during(lambda: stage.backend.signals.send(ONE, "go", b""))
-    assert 1 == stage.during(disown)
-    assert 0 == stage.during(disown)
-    assert 0 == stage.during(lambda: stage.backend.ownership.own(RUNNER, ONE))
+    assert [] == stage.during(wait)
+    assert [] == stage.during(lambda: stage.backend.signals.send(ONE, "go", b""))
+    assert [CLAIMABLE] == stage.during(disown)
+    assert [] == stage.during(disown)
+    assert [] == stage.during(lambda: stage.backend.ownership.own(RUNNER, ONE))
 
 
 def test_a_signal_that_wakes_a_cursor_gives_a_hint(stage: Stage) -> None:
     """One that is kept gives none."""
     stage.commit(stage.start(), move(), AwaitSignal("go", None))()
 
-    assert 0 == stage.during(lambda: stage.backend.signals.send(ONE, "stop", b""))
-    assert 1 == stage.during(lambda: stage.backend.signals.send(ONE, "go", b""))
+    assert [] == stage.during(lambda: stage.backend.signals.send(ONE, "stop", b""))
+    assert [CLAIMABLE] == stage.during(lambda: stage.backend.signals.send(ONE, "go", b""))
 
 
 def test_requests_give_a_hint_if_they_free_or_end_something(stage: Stage) -> None:
@@ -238,11 +248,11 @@ def test_requests_give_a_hint_if_they_free_or_end_something(stage: Stage) -> Non
     control = stage.backend.control
     stage.backend.instances.create([stage.new()])
 
-    assert 0 == stage.during(lambda: control.pause(ONE, reason=None, by=None))
-    assert 1 == stage.during(lambda: control.unpause(ONE))
+    assert [] == stage.during(lambda: control.pause(ONE, reason=None, by=None))
+    assert [CLAIMABLE] == stage.during(lambda: control.unpause(ONE))
     stage.commit(stage.take()[0], Fail(ERROR))()
-    assert 1 == stage.during(lambda: control.retry(ONE))
-    assert 1 == stage.during(lambda: control.cancel(ONE, reason=None, by=None))
+    assert [CLAIMABLE] == stage.during(lambda: control.retry(ONE))
+    assert [ENDED] == stage.during(lambda: control.cancel(ONE, reason=None, by=None))
 
 
 @pytest.mark.parametrize("last", ["step", "arrival", "release", "end"])
@@ -258,7 +268,7 @@ def test_the_last_body_of_a_run_that_was_stopped_gives_a_hint(stage: Stage, last
         "end": lambda: stage.backend.sessions.end(POOL),
     }
 
-    assert 1 == stage.during(calls[last])
+    assert [ENDED] == stage.during(calls[last])
     assert not stage.backend.instances.load(ONE).executing
 
 
@@ -276,8 +286,8 @@ def test_giving_back_gives_one_hint_however_it_is_done(stage: Stage) -> None:
     for call in calls:
         taken = stage.take()
         assert 2 == len(taken)
-        assert 1 == stage.during(call)
-        assert 0 == stage.during(call)
+        assert [CLAIMABLE] == stage.during(call)
+        assert [] == stage.during(call)
 
 
 def test_taking_from_the_dead_gives_a_hint(stage: Stage) -> None:
@@ -287,35 +297,36 @@ def test_taking_from_the_dead_gives_a_hint(stage: Stage) -> None:
         stage.clock.advance(TTL / 3)
         stage.backend.sessions.renew(RUNNER)
 
-    assert 1 == stage.during(lambda: stage.backend.sessions.reap(RUNNER))
+    assert [CLAIMABLE] == stage.during(lambda: stage.backend.sessions.reap(RUNNER))
 
 
 def test_closing_the_backend_gives_a_hint(stage: Stage) -> None:
     """What its sessions held is claimable by those of the next opening."""
     stage.start()
 
-    assert 1 == stage.during(stage.backend.close)
+    assert [CLAIMABLE] == stage.during(stage.backend.close)
 
 
 def test_a_closed_subscription_hears_nothing_more(stage: Stage) -> None:
     """Nor does closing it twice concern another one with the same function."""
-    other = stage.backend.wakeup.subscribe(stage.hear)
+    other = stage.subscribe(CLAIMABLE)
     stage.subscription.close()
     stage.subscription.close()
 
-    assert 1 == stage.during(lambda: stage.backend.instances.create([stage.new("a")]))
+    assert [CLAIMABLE] == stage.during(lambda: stage.backend.instances.create([stage.new("a")]))
     other.close()
-    assert 0 == stage.during(lambda: stage.backend.instances.create([stage.new("b")]))
+    assert [] == stage.during(lambda: stage.backend.instances.create([stage.new("b")]))
     assert (None, None) == (stage.subscription.trouble, other.trouble)
 
 
 def test_a_new_listener_is_not_told_what_was_before(stage: Stage) -> None:
     """It looks by itself when it starts."""
     stage.subscription.close()
+    stage.ends.close()
     stage.commit(stage.start(), Finish(INPUT))()
-    stage.subscription = stage.backend.wakeup.subscribe(stage.hear)
+    stage.subscription, stage.ends = stage.subscribe(CLAIMABLE), stage.subscribe(ENDED)
 
-    assert 0 == stage.during(lambda: stage.backend.sessions.end(POOL))
+    assert [] == stage.during(lambda: stage.backend.sessions.end(POOL))
 
 
 def test_a_hint_may_end_its_own_subscription(stage: Stage) -> None:
@@ -327,7 +338,7 @@ def test_a_hint_may_end_its_own_subscription(stage: Stage) -> None:
         heard.append(True)
         subscription.close()
 
-    subscription = stage.backend.wakeup.subscribe(once)
+    subscription = stage.backend.wakeup.subscribe(CLAIMABLE, once)
     for name in ("a", "b"):
         stage.backend.instances.create([stage.new(name)])
 
@@ -339,7 +350,7 @@ def test_no_change_of_another_thread_stays_untold(stage: Stage) -> None:
     seen: list[int] = []
     stage.subscription.close()
     stage.subscription = stage.backend.wakeup.subscribe(
-        lambda: seen.append(len(stage.backend._store.runs))
+        CLAIMABLE, lambda: seen.append(len(stage.backend._store.runs))
     )
     barrier = Barrier(4)
 
@@ -355,3 +366,16 @@ def test_no_change_of_another_thread_stays_untold(stage: Stage) -> None:
         thread.join(60)
 
     assert 800 == max(seen)
+
+
+def test_a_batch_that_frees_a_cursor_and_ends_a_run_gives_a_hint_of_each_kind(stage: Stage) -> None:
+    """One to who claims, one to who waits for an end."""
+    stage.backend.instances.create([stage.new("a"), stage.new("b")])
+    going, ending = (
+        Checkpoint(claim.lease, claim.cursor.seq, effects, keep=False)
+        for claim, effects in zip(stage.take(), (step(), (Finish(INPUT),)), strict=True)
+    )
+
+    heard = stage.during(lambda: stage.backend.checkpoints.commit([going, ending]))
+
+    assert [CLAIMABLE, ENDED] == heard

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sayiir_core.authoring import Flow
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_pytest.fleet.keeper import VirtualKeeper
 from sayiir_runtime.client import WorkflowClient
 from sayiir_runtime.memory import InMemoryBackend
@@ -65,7 +66,7 @@ def deaf(backend: InMemoryBackend) -> Clocked:
 def hearing(backend: InMemoryBackend) -> Iterator[Clocked]:
     """Give a claimer that is told by the store."""
     made = Clocked(backend)
-    made.claimer.subscription = backend.wakeup.subscribe(made.claimer.hint)
+    made.claimer.subscription = backend.wakeup.subscribe(HintKind.CLAIMABLE, made.claimer.hint)
     yield made
     made.claimer.subscription.close()
 

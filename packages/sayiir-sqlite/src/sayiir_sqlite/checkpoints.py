@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from sayiir_core.ids import pack_index
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.answer import (
     COMMITTED,
     Answer,
@@ -118,8 +120,7 @@ class SQLiteCheckpoints:
         applied = apply(stored.head, checkpoint, instant)
         if not isinstance(applied.answer, Lost):
             self._save(handle, stored, applied)
-            if _deserves_a_hint(stored.head, applied, instant):
-                self._database.made_ready()
+            self._database.hint(*_hints(stored.head, applied, instant))
         return applied.answer
 
     def _save(self, handle: Handle, stored: StoredHead, applied: Applied) -> None:
@@ -146,16 +147,15 @@ class SQLiteCheckpoints:
         handle.execute(_STEP_INSERT, values)
 
 
-def _deserves_a_hint(head: Head, applied: Applied, now: datetime) -> bool:
-    """Tell whether pools may find something new, or a run has ended or come to rest."""
+def _hints(head: Head, applied: Applied, now: datetime) -> Iterator[HintKind]:
+    """Yield whether a run has ended or come to rest, and whether pools may find something new."""
     answer = applied.answer
     if applied.header_changed or (isinstance(answer, Committed) and answer.held):
-        return True
-    if head.header.owner is not None:
-        return False
-    return any(it.claimable(now) for it in applied.touched) or any(
-        it.claimable(now) for it in applied.added
-    )
+        yield HintKind.ENDED
+    if head.header.owner is None and any(
+        it.claimable(now) for it in chain(applied.touched, applied.added)
+    ):
+        yield HintKind.CLAIMABLE
 
 
 def _save_scope(handle: Handle, stored: StoredHead, row: ScopeRow) -> None:

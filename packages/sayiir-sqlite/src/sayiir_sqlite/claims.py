@@ -16,7 +16,7 @@ from sayiir_core.snapshot.motion import grant
 from sayiir_sqlite.clock import StoreClock, span_micros, to_instant
 from sayiir_sqlite.connection import Handle, Row
 from sayiir_sqlite.database import Database
-from sayiir_sqlite.heads import grant_cursors, heads_with, live_session, release_cursors
+from sayiir_sqlite.heads import at_rest, grant_cursors, heads_with, live_session, release_cursors
 from sayiir_sqlite.results import attach_inputs
 from sayiir_sqlite.rows import read_cursor
 from sayiir_sqlite.statement import statement
@@ -157,7 +157,7 @@ def give_back(database: Database, handle: Handle, session: SessionId, rows: Sequ
     """Release those of these rows of ``cursor_rows``, ordered by run, that a session holds."""
     for stored in heads_with(handle, rows):
         release_cursors(handle, stored, control.release(stored.head, session))
-        database.made_ready()
+        database.hint(at_rest(stored.head))
 
 
 def _priorities(handle: Handle, queue: Queue) -> Iterator[tuple[int, int]]:

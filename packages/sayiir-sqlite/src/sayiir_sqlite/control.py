@@ -9,7 +9,7 @@ from sayiir_core.snapshot import control
 from sayiir_core.snapshot.head import Cursor, Head
 from sayiir_sqlite.clock import StoreClock
 from sayiir_sqlite.database import Database
-from sayiir_sqlite.heads import load_head, update_cursors, update_header
+from sayiir_sqlite.heads import at_rest, load_head, update_cursors, update_header
 
 
 class SQLiteControl:
@@ -46,5 +46,5 @@ class SQLiteControl:
             changed = decide(stored.head)
             update_cursors(handle, stored, changed)
             update_header(handle, stored)
-            self._database.made_ready()
+            self._database.hint(at_rest(stored.head))
             return stored.head

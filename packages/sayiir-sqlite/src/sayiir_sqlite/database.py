@@ -15,11 +15,13 @@ import threading
 import time
 import weakref
 from collections.abc import Generator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
 from sayiir_core.errors import BackendError
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_sqlite.connection import Handle, Settings, connect_reader
 from sayiir_sqlite.errors import DriverError, is_busy, raise_meaning
 from sayiir_sqlite.liveness import SessionLocks
@@ -31,6 +33,7 @@ from sayiir_sqlite.watch import FileWatch
 _IDLE_READERS: Final = 4
 _FIRST_PAUSE: Final = 0.0002
 _LONGEST_PAUSE: Final = 0.01
+_NO_HINTS: Final[AbstractSet[HintKind]] = frozenset()
 
 
 class Database:
@@ -49,7 +52,7 @@ class Database:
         self._pool = threading.Condition(threading.Lock())
         self._opened: list[Handle] = []
         self._closed = False
-        self._ready = False
+        self._hints: set[HintKind] = set()
         self._watch = FileWatch(settings)
         self.file = PROCESS.join(self)
         # Whoever holds any store of this backend holds this object, so nobody reads or writes.
@@ -111,14 +114,16 @@ class Database:
             else:
                 return
 
-    def made_ready(self) -> None:
-        """Note, inside a write, that it may make something claimable or end a run."""
-        self._ready = True
+    def hint(self, *kinds: HintKind) -> None:
+        """Note, inside a write, that it may make something claimable, or end a run."""
+        self._hints.update(kinds)
 
-    def take_ready(self) -> bool:
-        """Return whether this write noted something, under the lock of writers."""
-        ready, self._ready = self._ready, False
-        return ready
+    def take_hints(self) -> AbstractSet[HintKind]:
+        """Return what this write noted, under the lock of writers."""
+        if not self._hints:
+            return _NO_HINTS
+        hints, self._hints = self._hints, set()
+        return hints
 
     def look(self) -> bool:
         """Tell whether anybody may have written since the last look; opens no more than it needs.
@@ -254,7 +259,7 @@ class Writing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        ready = self._database.take_ready()
+        hints = self._database.take_hints()
         try:
             if error is None:
                 self._commit()
@@ -264,8 +269,8 @@ class Writing:
             self._lock.release()
         if error is not None:
             raise_meaning(error, self._database.path)
-        elif ready:
-            self._database.file.tell()
+        elif hints:
+            self._database.file.tell(hints)
 
     def _commit(self) -> None:
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from sayiir_core.ids import pack_index
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.apply import AVOIDANCE
 from sayiir_core.snapshot.effect import Checkpoint, Finish, Lease, Move, Record, Retry, Start
 from sayiir_core.snapshot.reference import encode_ref
@@ -74,7 +75,7 @@ class FastPath:
         if self._write_with_step(handle, sql, place, checkpoint, step) is None:
             return False
         if not checkpoint.keep:
-            self._database.made_ready()
+            self._database.hint(HintKind.CLAIMABLE)
         return True
 
     def _retry(
@@ -85,7 +86,7 @@ class FastPath:
         if self._write_with_step(handle, _RETRY, wait, checkpoint, step) is None:
             return False
         if at <= now:
-            self._database.made_ready()
+            self._database.hint(HintKind.CLAIMABLE)
         return True
 
     def _finish(
@@ -96,7 +97,7 @@ class FastPath:
             return False
         end = (encode_ref(finish.value), now, checkpoint.lease.fence, checkpoint.seq, run)
         handle.execute(_COMPLETE, end)
-        self._database.made_ready()
+        self._database.hint(HintKind.ENDED)
         return True
 
     def _write_with_step(

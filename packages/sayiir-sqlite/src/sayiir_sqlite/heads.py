@@ -9,6 +9,7 @@ from typing import Final
 
 from sayiir_core.errors import InstanceNotFoundError, SessionEndedError
 from sayiir_core.ids import InstanceId, SessionId, pack_index
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.head import Cursor, CursorKey, Head
 from sayiir_sqlite.connection import Handle, Params, Row
 from sayiir_sqlite.rows import (
@@ -129,6 +130,11 @@ def release_cursors(handle: Handle, stored: StoredHead, cursors: Iterable[Cursor
         _CURSOR_RELEASE,
         [(write_deaths(cursor.deaths), *_key(stored, cursor)) for cursor in cursors],
     )
+
+
+def at_rest(head: Head) -> HintKind:
+    """Return what it means to others that nobody holds some cursors of a run any more."""
+    return HintKind.CLAIMABLE if head.header.finished_at is None else HintKind.ENDED
 
 
 def update_header(handle: Handle, stored: StoredHead) -> None:

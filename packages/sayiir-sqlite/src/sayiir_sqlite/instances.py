@@ -9,6 +9,7 @@ from typing import Final
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId
 from sayiir_core.ports.instances import Created, Exists, InstancePage, InstanceQuery, NewInstance
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot.birth import born
 from sayiir_core.snapshot.head import Head, Header, InstanceState
 from sayiir_core.workflow.definition import DefinitionIdentity
@@ -106,7 +107,7 @@ class SQLiteInstances:
             existing = find_run(handle, new.instance_id)
             if existing is not None:
                 remove_run(handle, existing)
-                self._database.made_ready()
+                self._database.hint(HintKind.ENDED)
             remove_signals(handle, new.instance_id)
         head, claim = born(_header(new, now), node=new.node, group=new.group, priority=new.priority)
         run = _insert(handle, new, definition, now)
@@ -118,7 +119,7 @@ class SQLiteInstances:
         for key, value in new.labels.items():
             handle.execute(_LABEL_INSERT, (key, value, stored.run))
         if claim is None:
-            self._database.made_ready()
+            self._database.hint(HintKind.CLAIMABLE)
         return Created(head, claim)
 
     def _definition(self, handle: Handle, identity: DefinitionIdentity) -> int:

@@ -14,6 +14,7 @@ from sayiir_sqlite.connection import Handle
 from sayiir_sqlite.database import Database
 from sayiir_sqlite.heads import (
     StoredHead,
+    at_rest,
     find_header,
     grant_cursors,
     live_session,
@@ -78,7 +79,7 @@ class SQLiteOwnership:
             released = control.disown(stored.head, session)
             release_cursors(handle, stored, released)
             update_owner(handle, stored)
-            self._database.made_ready()
+            self._database.hint(at_rest(stored.head))
 
 
 def _find_owned(handle: Handle, run: RunKey, session: SessionId) -> StoredHead | None:

@@ -17,7 +17,10 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
+
+from sayiir_core.ports.wakeup import HintKind
 
 
 class AtFork(Protocol):
@@ -41,7 +44,8 @@ class AtFork(Protocol):
         ...
 
 
-Hint = Callable[[], None]
+Listener = tuple[HintKind, Callable[[], None]]
+"""What somebody wants to be told, and how to tell it."""
 
 
 class ProcessFile:
@@ -56,12 +60,13 @@ class ProcessFile:
     def __init__(self) -> None:
         self.writing = threading.Lock()
         self.guard = threading.Lock()
-        self.listeners: tuple[Hint, ...] = ()
+        self.listeners: tuple[Listener, ...] = ()
 
-    def tell(self) -> None:
-        """Call every listener; nobody holds a lock of this file meanwhile."""
-        for listener in self.listeners:
-            listener()
+    def tell(self, kinds: AbstractSet[HintKind]) -> None:
+        """Call the listeners for these kinds; nobody holds a lock of this file meanwhile."""
+        for kind, listener in self.listeners:
+            if kind in kinds:
+                listener()
 
     def wake_in_child(self) -> None:
         """Replace the locks, which threads of the parent may have held."""

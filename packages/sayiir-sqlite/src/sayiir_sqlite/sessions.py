@@ -19,6 +19,7 @@ from sayiir_sqlite.connection import Handle, Row
 from sayiir_sqlite.database import Database
 from sayiir_sqlite.heads import (
     StoredHead,
+    at_rest,
     header_of_run,
     heads_with,
     is_live,
@@ -205,9 +206,8 @@ class SQLiteSessions:
         for (run,) in handle.all(_OWNED, (entry.number,)):
             if run not in heads:
                 heads[run] = header_of_run(handle, run)
-        if heads:
-            self._database.made_ready()
         for stored in heads.values():
+            self._database.hint(at_rest(stored.head))
             _take_back(handle, stored, entry.session_id, decide)
 
     def _drop_lock(self, session_id: SessionId) -> None:

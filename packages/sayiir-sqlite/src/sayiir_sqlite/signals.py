@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from sayiir_core.ids import InstanceId
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_core.snapshot import control
 from sayiir_core.snapshot.head import PendingSignal
 from sayiir_sqlite.clock import StoreClock, to_instant, to_micros
@@ -47,7 +48,7 @@ class SQLiteSignals:
             signal = PendingSignal(seq=seq, name=name, received_at=to_instant(now))
             consumer = _deliver(handle, instance_id, signal)
             if consumer is not None:
-                self._database.made_ready()
+                self._database.hint(HintKind.CLAIMABLE)
             handle.execute(_INSERT, (inbox, seq, name, now, consumer, payload))
         return int(seq)
 

@@ -2,7 +2,7 @@
 
 How this works: a write that may have made something claimable or ended a run notes that, and when
 its transaction has ended and its lock is free, the listeners of this process are called. What
-other processes write is only seen to be a write. One thread per backend, started by the first
+other processes write is only seen to be a write, so it is a hint of every kind. One thread per backend, started by the first
 subscription and ended with the last, looks for it often while somebody writes, and less and less
 often when nobody does. It holds no reference to its backend, so that a backend that is dropped
 takes it along. A forked child has no such thread: it starts when a subscriber asks for trouble.
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sayiir_core.errors import BackendError
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_sqlite.database import Database
 
 _SHORTEST_SECONDS: Final = 0.02
@@ -28,12 +29,13 @@ _logger: Final = logging.getLogger("sayiir.sqlite")
 
 
 class SQLiteSubscription:
-    """One listener for hints."""
+    """One listener for hints of one kind; those at writes of other processes have none."""
 
-    __slots__ = ("_hint", "_is_open", "_wakeup")
+    __slots__ = ("_hint", "_is_open", "_wakeup", "kind")
 
-    def __init__(self, wakeup: SQLiteWakeup, hint: Callable[[], None]) -> None:
+    def __init__(self, wakeup: SQLiteWakeup, kind: HintKind, hint: Callable[[], None]) -> None:
         self._wakeup = wakeup
+        self.kind = kind
         self._hint = hint
         self._is_open = True
 
@@ -69,13 +71,13 @@ class SQLiteWakeup:
         self._watcher: threading.Thread | None = None
         self._stop = threading.Event()
 
-    def subscribe(self, hint: Callable[[], None]) -> SQLiteSubscription:
-        """Call ``hint``, quickly and from any thread, whenever there may be something to do."""
-        subscription = SQLiteSubscription(self, hint)
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> SQLiteSubscription:
+        """Call ``hint``, quickly and from any thread, whenever there may be what ``kind`` says."""
+        subscription = SQLiteSubscription(self, kind, hint)
         file = self._database.file
         with file.guard:
             self._subscriptions = (*self._subscriptions, subscription)
-            file.listeners = (*file.listeners, subscription.give)
+            file.listeners = (*file.listeners, (kind, subscription.give))
             self._watch()
         return subscription
 
@@ -84,7 +86,7 @@ class SQLiteWakeup:
         file = self._database.file
         with file.guard:
             self._subscriptions = tuple(it for it in self._subscriptions if it is not subscription)
-            file.listeners = tuple(it for it in file.listeners if it != subscription.give)
+            file.listeners = tuple(it for it in file.listeners if it[1] != subscription.give)
             watcher = self._watcher
             if self._subscriptions or watcher is None:
                 return

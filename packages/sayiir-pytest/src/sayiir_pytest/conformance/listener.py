@@ -9,7 +9,7 @@ from threading import Condition
 from types import TracebackType
 from typing import Final, Self
 
-from sayiir_core.ports.wakeup import Wakeup
+from sayiir_core.ports.wakeup import HintKind, Wakeup
 
 PATIENCE: Final = timedelta(seconds=30)
 """How long a hint may take before its test fails."""
@@ -18,19 +18,26 @@ _LOOK_AGAIN_SECONDS: Final = 0.02
 
 
 class Listener:
-    """Subscribe for the length of a ``with`` block and count the hints.
+    """Subscribe to one kind for the length of a ``with`` block and count the hints.
 
     A hint may come late, so one that follows a call may belong to a call before it. ``settle``
     waits until no hint has come for the time ``quiet``; what comes then belongs to what follows.
     """
 
-    def __init__(self, wakeup: Wakeup, *, quiet: timedelta, patience: timedelta = PATIENCE) -> None:
+    def __init__(
+        self,
+        wakeup: Wakeup,
+        kind: HintKind,
+        *,
+        quiet: timedelta,
+        patience: timedelta = PATIENCE,
+    ) -> None:
         """Subscribe, and know of no hint yet."""
         self._quiet = quiet
         self._patience = patience
         self._news = Condition()
         self.count = 0
-        self.subscription = wakeup.subscribe(self._hear)
+        self.subscription = wakeup.subscribe(kind, self._hear)
 
     def __enter__(self) -> Self:
         """Return the listener."""

@@ -12,6 +12,7 @@ from sayiir_core.engine.outcome import TimedOut
 from sayiir_core.errors import BackendError
 from sayiir_core.ids import InstanceId, SessionId
 from sayiir_core.ports.backend import Backend
+from sayiir_core.ports.wakeup import HintKind
 from sayiir_pytest.fleet.bodies import attempt_number, call, seconds_of_body
 from sayiir_pytest.fleet.keeper import VirtualKeeper
 from sayiir_pytest.fleet.loop import Loop
@@ -115,7 +116,7 @@ class VirtualWorker:
         """Begin to work."""
         wakeup = self._backend.wakeup
         if wakeup is not None:
-            self._claimer.subscription = wakeup.subscribe(self._hear)
+            self._claimer.subscription = wakeup.subscribe(HintKind.CLAIMABLE, self._hear)
         self._claims.wake()
         self.after(_BEAT_SECONDS, self._beat)
 

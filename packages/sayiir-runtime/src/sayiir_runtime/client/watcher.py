@@ -21,7 +21,7 @@ from typing import Final
 from sayiir_core.errors import BackendError, InstanceNotFoundError
 from sayiir_core.ids import RunKey
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.wakeup import Subscription
+from sayiir_core.ports.wakeup import HintKind, Subscription
 from sayiir_core.snapshot.head import Head, Header, InstanceState
 from sayiir_runtime.client.end import End, end_of
 from sayiir_runtime.client.pace import Pace
@@ -112,7 +112,7 @@ class Watcher:
     def _subscription(self) -> Subscription | None:
         try:
             wakeup = self._backend.wakeup
-            return None if wakeup is None else wakeup.subscribe(self._hint)
+            return None if wakeup is None else wakeup.subscribe(HintKind.ENDED, self._hint)
         except Exception as error:  # noqa: BLE001 - a thread that ends here leaves all waiting
             logger.warning("results are polled for, because the store gives no hints: %r", error)
             return None

@@ -51,7 +51,7 @@ class MemoryInstances:
             if not new.replace:
                 return Exists(copy_head(existing.head))
             store.remove_run(existing)
-            store.hints.note()
+            store.hints.ended.note()
         header = _header(new, now)
         head, claim = born(header, node=new.node, group=new.group, priority=new.priority)
         inbox = store.inboxes.get(new.instance_id)

@@ -52,4 +52,4 @@ class MemoryOwnership:
                 control.disown(owned.head, session)
                 store.reindex(owned)
                 # Also for what is due later: no pool has looked at when that will be.
-                store.hints.note()
+                store.hints.claimable.note()

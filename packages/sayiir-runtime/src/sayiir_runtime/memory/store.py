@@ -160,12 +160,12 @@ class Store:
         """Make the indexes fit a run that has just completed at its last cursor."""
         self._list_owner(run)
         self._remove_ticket(run, key)
-        self.hints.note()
+        self.hints.ended.note()
 
     def note_end(self, run: Run) -> None:
         """Let a hint be given if a run has ended, or a body of it that ran on has."""
         if run.head.header.finished_at is not None:
-            self.hints.note()
+            self.hints.ended.note()
 
     def refresh(self, ticket: Ticket) -> None:
         """Make the indexes fit one cursor."""
@@ -179,7 +179,7 @@ class Store:
             self.note_end(ticket.run)
         due = self.queue.refresh(ticket)
         if due is not None and self.hints.listeners and due <= self.clock.now():
-            self.hints.note()
+            self.hints.claimable.note()
 
     def _remove_ticket(self, run: Run, key: Place) -> None:
         ticket = run.tickets.pop(key)

@@ -12,40 +12,62 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from sayiir_core.ports.wakeup import HintKind
+
 _logger: Final = logging.getLogger("sayiir.memory")
 
 
-class Hints:
-    """The listeners of a store, and whether there is something to tell them."""
+class Notes:
+    """What there is to tell of one kind."""
 
-    __slots__ = ("_listening", "_noted", "_told", "listeners")
+    __slots__ = ("_noted", "_told")
+
+    def __init__(self) -> None:
+        self._noted = self._told = 0
+
+    def note(self) -> None:
+        """Note something; the caller holds the store's lock."""
+        self._noted += 1
+
+    def take(self) -> bool:
+        """Tell whether anything was noted since the last call."""
+        noted = self._noted
+        is_news = noted != self._told
+        self._told = noted
+        return is_news
+
+
+class Hints:
+    """The listeners of a store, and whether there is something to tell them, by its kind."""
+
+    __slots__ = ("_listening", "claimable", "ended", "listeners")
 
     def __init__(self) -> None:
         self._listening = threading.Lock()
-        self._noted = self._told = 0
+        self.claimable, self.ended = Notes(), Notes()
         self.listeners: tuple[MemorySubscription, ...] = ()
-
-    def note(self) -> None:
-        """Note something to tell; the caller holds the store's lock."""
-        self._noted += 1
 
     def tell(self) -> None:
         """Give a hint if there is something to tell; the caller does not hold the store's lock."""
-        noted = self._noted
-        if noted == self._told:
-            return
-        self._told = noted
+        if self.claimable.take():
+            self._tell(HintKind.CLAIMABLE)
+        if self.ended.take():
+            self._tell(HintKind.ENDED)
+
+    def _tell(self, kind: HintKind) -> None:
         for listener in self.listeners:
-            try:
-                listener.hint()
-            except Exception:
-                _logger.exception("a listener for hints failed; it should only note the hint")
+            if listener.kind is kind:
+                try:
+                    listener.hint()
+                except Exception:
+                    _logger.exception("a listener for hints failed; it should only note the hint")
 
     def add(self, listener: MemorySubscription) -> None:
         """Tell a listener whatever is noted from now on."""
         with self._listening:
             if not self.listeners:
-                self._told = self._noted
+                self.claimable.take()
+                self.ended.take()
             self.listeners = (*self.listeners, listener)
 
     def remove(self, listener: MemorySubscription) -> None:
@@ -75,10 +97,11 @@ class Turn:
 class MemorySubscription:
     """One listener of this process, to whom nothing gets lost."""
 
-    __slots__ = ("_hints", "hint")
+    __slots__ = ("_hints", "hint", "kind")
 
-    def __init__(self, hints: Hints, hint: Callable[[], None]) -> None:
+    def __init__(self, hints: Hints, kind: HintKind, hint: Callable[[], None]) -> None:
         self._hints = hints
+        self.kind = kind
         self.hint = hint
 
     @property
@@ -99,8 +122,8 @@ class MemoryWakeup:
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
 
-    def subscribe(self, hint: Callable[[], None]) -> MemorySubscription:
-        """Call ``hint`` whenever there may be something to do."""
-        subscription = MemorySubscription(self._hints, hint)
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> MemorySubscription:
+        """Call ``hint`` whenever there may be what ``kind`` says."""
+        subscription = MemorySubscription(self._hints, kind, hint)
         self._hints.add(subscription)
         return subscription

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from sayiir_core.errors import BackendError, SessionEndedError
 from sayiir_core.ids import SessionId
 from sayiir_core.ports.backend import Backend
-from sayiir_core.ports.wakeup import Subscription
+from sayiir_core.ports.wakeup import HintKind, Subscription
 from sayiir_core.snapshot.answer import Claim
 from sayiir_core.workflow.definition import Definition
 from sayiir_runtime.worker.desk import Desk
@@ -137,7 +137,7 @@ class Claimer:
         if wakeup is None or self.subscription is not None or moment < self._deaf_until:
             return
         try:
-            self.subscription = wakeup.subscribe(self.hint)
+            self.subscription = wakeup.subscribe(HintKind.CLAIMABLE, self.hint)
         except Exception as error:  # noqa: BLE001 - who gets no hints can still work
             if self._deafness is None:
                 logger.warning("work is polled for, because the store gives no hints: %r", error)
