@@ -35,7 +35,13 @@ from sayiir_postgres.rows import RUN_WIDTH, Row, bare_header, cursor_of
 
 _FORMS: Final = tuple(
     (frozenset(form), frozenset(kind.name.lower() for kind in form))
-    for form in ((Kind.MOVE,), (Kind.MOVE, Kind.RETRY, Kind.FINISH), tuple(Kind))
+    for form in (
+        (Kind.MOVE,),
+        (Kind.FORK,),
+        (Kind.PARENT, Kind.ARRIVE),
+        (Kind.MOVE, Kind.RETRY, Kind.FINISH),
+        tuple(Kind),
+    )
 )
 """The forms of the statement, the shortest first: the kinds that it knows, and their names."""
 

@@ -68,6 +68,7 @@ WITH alive AS (
     WHERE k.kind = 1 AND c.ctid = k.place
     RETURNING k.position
 --]
+--[ move
 ), moved AS (
     UPDATE {schema}.cursors AS c
     SET seq = c.seq + 1, node = k.node, turns = k.turns, input = k.input, tags = k.tags,
@@ -87,6 +88,7 @@ WITH alive AS (
     FROM locked AS k
     WHERE k.kind = 2 AND c.ctid = k.place
     RETURNING {record_columns}
+--]
 --[ fork
 ), forked AS (
     UPDATE {schema}.cursors AS c
@@ -208,7 +210,10 @@ WITH alive AS (
     WHERE g.kind = 6 AND i.run = g.run
 --]
 ), written AS NOT MATERIALIZED (
-    SELECT {record_columns} FROM moved AS k
+    SELECT {record_columns} FROM locked AS k WHERE false
+--[ move
+    UNION ALL SELECT {record_columns} FROM moved AS k
+--]
 --[ fork
     UNION ALL SELECT {record_columns} FROM forked AS k
 --]
@@ -232,9 +237,18 @@ WITH alive AS (
     ORDER BY position
 --[ fork arrive
 ), granted AS (
-    SELECT j.last AS position, j.run AS whose, j.owner IS NOT NULL AS is_owned, j.*
+    SELECT
+        NULL::bigint AS position, NULL::uuid AS whose, NULL::bool AS is_owned,
+        (NULL::{schema}.cursors).*, NULL::bigint AS last
+    WHERE false
+--]
+--[ arrive
+    UNION ALL
+    SELECT j.last, j.run, j.owner IS NOT NULL, j.*
     FROM joined AS j
     WHERE j.session IS NOT NULL
+--]
+--[ fork
     UNION ALL
     SELECT f.position, f.run, f.owner IS NOT NULL, (NULL::{schema}.cursors).*, NULL
     FROM forked AS f
