@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sayiir_runtime.client.pace import HINTED, LONGEST, SHORTEST, Pace
+from sayiir_runtime.client.pace import HEARING, HINTED, LONGEST, SHORTEST, Pace
 
 
 def intervals(pace: Pace, count: int, *, cost: float = 0.0) -> list[float]:
@@ -22,6 +22,26 @@ def test_looks_become_rarer_while_nothing_happens() -> None:
     assert pauses == sorted(pauses)
     assert SHORTEST < pauses[0] < 2 * SHORTEST
     assert LONGEST == round(pauses[-1], 6)
+
+
+def test_while_hints_arrive_the_first_looks_are_rarer() -> None:
+    """Leave it to the hints to be quicker; what grew beyond that stays as it is."""
+    hearing, deaf = Pace(), Pace()
+    hearing.is_hearing = True
+    pauses, others = intervals(hearing, 12), intervals(deaf, 12)
+
+    assert [round(max(HEARING, it), 9) for it in others] == [round(it, 9) for it in pauses]
+    assert HEARING == round(pauses[0], 6)
+
+
+def test_where_nothing_was_awaited_the_first_interval_begins_anew() -> None:
+    """However long ago the last look was."""
+    pace = Pace()
+    intervals(pace, 12)
+
+    pace.begin(200.0)
+
+    assert SHORTEST == round(pace.due - 200.0, 6)
 
 
 def test_a_look_that_found_something_is_soon_followed_by_the_next() -> None:

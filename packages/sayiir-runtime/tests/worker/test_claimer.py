@@ -81,6 +81,21 @@ def test_an_empty_queue_is_not_asked_again_for_mere_room(hearing: Clocked) -> No
     assert 1 == hearing.turn(0.02)
 
 
+def test_who_looks_after_claims_is_not_woken_for_room_in_an_empty_queue(hearing: Clocked) -> None:
+    """Nor does it forget the room, or what a lost answer leaves to be given back."""
+    hearing.turn()
+
+    hearing.claimer.wake()
+    at_once = hearing.claimer._is_called()
+    hearing.moment += 0.11
+    later = hearing.claimer._is_called()
+    hearing.turn()
+    hearing.desk.gate.is_unclear = True
+    hearing.claimer.wake()
+
+    assert [False, True, True] == [at_once, later, hearing.claimer._is_called()]
+
+
 def test_a_claim_that_found_less_than_it_could_take_has_emptied_the_queue(
     client: WorkflowClient, hearing: Clocked
 ) -> None:

@@ -14,6 +14,7 @@ from sayiir_runtime.client.following import Follower
 from sayiir_runtime.client.handle import SubmittedStatus, WorkflowHandle
 from sayiir_runtime.client.listing import Filters, InstanceSummary, Listing, SummaryPage
 from sayiir_runtime.client.submission import Stored, Submission, chunks
+from sayiir_runtime.client.watcher import Mark
 from sayiir_runtime.gate import checked_backend
 from sayiir_runtime.operations import Operations
 from sayiir_runtime.payloads import CodecChoice, resolve_codec
@@ -59,7 +60,8 @@ class WorkflowClient(Operations):
         ids, labels and inputs, ``BackendError``.
         """
         submission = self.submission(workflow, labels, conflict_policy)
-        return self._handle(submission.one(instance_id, input))
+        unended = self.follower.watcher.mark()
+        return self._handle(submission.one(instance_id, input), unended)
 
     def submit_many(
         self,
@@ -137,7 +139,7 @@ class WorkflowClient(Operations):
         """Return a listing; raises ``ValueError`` or ``TypeError`` for bad filters."""
         return Listing(self._backend, workflow, filters)
 
-    def _handle(self, stored: Stored) -> WorkflowHandle:
+    def _handle(self, stored: Stored, unended: Mark | None = None) -> WorkflowHandle:
         if isinstance(stored, WorkflowStatus):
             known = {name: getattr(stored, name) for name in _FIELDS}
             status = SubmittedStatus(stored.status, self, stored.instance_id)
@@ -148,6 +150,7 @@ class WorkflowClient(Operations):
             status=SubmittedStatus(StatusWord.IN_PROGRESS.value, self, stored.instance_id),
             operations=self,
             follower=self.follower,
+            unended=unended,
         )
 
 

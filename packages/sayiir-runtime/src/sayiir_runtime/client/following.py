@@ -13,7 +13,7 @@ from sayiir_core.errors import BackendError, ResultTimeoutError
 from sayiir_core.ids import RunKey
 from sayiir_core.ports.backend import Backend
 from sayiir_runtime.client.end import End, end_of
-from sayiir_runtime.client.watcher import Watcher
+from sayiir_runtime.client.watcher import Mark, Watcher
 from sayiir_runtime.codec import PayloadCodec
 from sayiir_runtime.observe import Observer
 from sayiir_runtime.status import WorkflowStatus
@@ -29,9 +29,12 @@ class Follower:
         self._backend = backend
         self._observer = Observer(backend, codec)
 
-    def wait(self, run: RunKey, seconds: float | None) -> WorkflowStatus:
+    def wait(
+        self, run: RunKey, seconds: float | None, *, unended: Mark | None = None
+    ) -> WorkflowStatus:
         """Block until the run has ended, and return its status.
 
+        ``unended`` is a mark of the watcher from before the run was created.
         Raises ``ResultTimeoutError`` if it has not by then, ``RunReplacedError`` if another run
         took its id, ``InstanceNotFoundError`` if it was removed.
         """
@@ -39,7 +42,7 @@ class Follower:
         while True:
             ends: SimpleQueue[End] = SimpleQueue()
             settle = ends.put
-            self.watcher.watch(run, settle)
+            self.watcher.watch(run, settle, unended=unended)
             try:
                 end = ends.get(timeout=left(until))
             except Empty:

@@ -10,6 +10,7 @@ from sayiir_core.engine.explain import Explanation
 from sayiir_core.ids import InstanceId, RunId, RunKey
 from sayiir_runtime.client.end import output_of
 from sayiir_runtime.client.following import Follower
+from sayiir_runtime.client.watcher import Mark
 from sayiir_runtime.operations import Operations
 from sayiir_runtime.payloads import convert_to
 from sayiir_runtime.status import WorkflowStatus
@@ -46,11 +47,13 @@ class WorkflowHandle(WorkflowStatus):
     As a ``WorkflowStatus`` it says what the run did at submission, and stays so. What it does now
     is told by ``status()``, ``wait()`` and ``result()``. Those two wait for the run that was
     submitted, as long as it is paused or parked too; requests reach whatever run has the id now.
+    ``unended`` spares the first look at a run that this client has just created.
     """
 
     status: SubmittedStatus
     operations: Operations = field(repr=False)
     follower: Follower = field(repr=False)
+    unended: Mark | None = field(default=None, repr=False)
 
     @property
     def run(self) -> RunKey:
@@ -65,7 +68,7 @@ class WorkflowHandle(WorkflowStatus):
         removed. A store that cannot be reached for a while is waited for.
         """
         seconds = None if timeout is None else parse_duration(timeout)
-        return self.follower.wait(self.run, seconds)
+        return self.follower.wait(self.run, seconds, unended=self.unended)
 
     def result(self, timeout: Duration | None = None) -> Any:
         """Wait as ``wait`` does and return the plain output.

@@ -3,8 +3,8 @@
 How this works: whoever waits leaves a callback with the run, and costs no more than that. The
 thread reads the headers of the awaited runs, a thousand at a time, at an adaptive pace and at hints
 of the store, and hands each ended run to its callbacks. A run that was just added is looked at at
-once, alone, and in every turn of its first seconds, so that many old ones do not delay it. The
-thread begins with the first run and ends a moment after the last one: nobody has to close it.
+once, alone, and in every turn of its first seconds, so that many old ones do not delay it; but not
+at once if it was created here and no end was hinted at since. The thread begins with the first run and ends a moment after the last one: nobody has to close it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ Settle = Callable[[End], None]
 """Take in how a run ended, quickly, on the watcher's thread; never raises."""
 
 
+Mark = tuple[Subscription, int]
+"""Up to where hints have come: to whom, and how many."""
+
+
 class Watcher:
     """Tell when runs of a backend have ended."""
 
@@ -58,20 +62,37 @@ class Watcher:
         self._numbers = count()
         # How many turns a hint has brought forward: as many as it takes to look at all.
         self._owed = 0
+        self._hints = 0
+        self._subscription: Subscription | None = None
         self._is_cut_off = False
         self._thread: threading.Thread | None = None
         self._pace = Pace()
 
-    def watch(self, run: RunKey, settle: Settle) -> None:
-        """Call ``settle`` once when the run has ended, unless it is forgotten before."""
+    def mark(self) -> Mark | None:
+        """Return up to where hints of ends have come, None while they do not arrive."""
+        subscription = self._subscription
+        if subscription is None or self._pid != os.getpid() or subscription.trouble is not None:
+            return None
+        return subscription, self._hints
+
+    def watch(self, run: RunKey, settle: Settle, *, unended: Mark | None = None) -> None:
+        """Call ``settle`` once when the run has ended, unless it is forgotten before.
+
+        ``unended`` is a mark from before the run was created.
+        """
         if self._pid != os.getpid():
             # A forked child has its parent's lists, but not the thread that serves them.
             self._begin()
         with self._changed:
+            now = time.monotonic()
+            if self._awaited:
+                self._pace.hurry()
+            else:
+                self._pace.begin(now)
             self._awaited.setdefault(run, {})[settle] = next(self._numbers)
-            self._fresh[run] = None
-            self._rota.add(run, time.monotonic())
-            self._pace.hurry()
+            if unended is None or unended != self.mark():
+                self._fresh[run] = None
+            self._rota.add(run, now)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._serve, name="sayiir-watcher", daemon=True
@@ -98,9 +119,10 @@ class Watcher:
     # The thread.
 
     def _serve(self) -> None:
-        subscription = self._subscription()
+        subscription = self._subscription = self._subscribe()
         try:
             while True:
+                self._pace.is_hearing = subscription is not None and subscription.trouble is None
                 look = self._next()
                 if look is None:
                     return
@@ -109,7 +131,7 @@ class Watcher:
             if subscription is not None:
                 subscription.close()
 
-    def _subscription(self) -> Subscription | None:
+    def _subscribe(self) -> Subscription | None:
         try:
             wakeup = self._backend.wakeup
             return None if wakeup is None else wakeup.subscribe(HintKind.ENDED, self._hint)
@@ -119,6 +141,7 @@ class Watcher:
 
     def _hint(self) -> None:
         with self._changed:
+            self._hints += 1
             if not self._owed:
                 self._changed.notify()
             self._owed = 1 + len(self._awaited) // TURN
@@ -132,7 +155,7 @@ class Watcher:
                 if not self._awaited:
                     left = idle_since + LINGER_SECONDS - now
                     if left <= 0 or self._backend.epoch != epoch:
-                        self._thread = None
+                        self._thread = self._subscription = None
                         return None
                     self._changed.wait(min(left, _LOOK_SECONDS))
                     continue

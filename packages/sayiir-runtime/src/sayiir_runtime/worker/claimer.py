@@ -110,10 +110,20 @@ class Claimer:
             self._changed.notify()
 
     def wake(self) -> None:
-        """Look soon, because there may be room for work, or something to give back."""
+        """Look soon, because there may be room for work, or something to give back.
+
+        While the queue is known to be empty nobody has to wake up for that.
+        """
         with self._changed:
             self._is_woken = True
-            self._changed.notify()
+            if not self._is_quiet:
+                self._changed.notify()
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Tell whether the queue was empty a moment ago, and no answer asks for a reconciliation."""
+        is_empty = self._desk.monotonic() < self._quiet_until
+        return is_empty and not self._desk.gate.is_unclear
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -146,9 +156,15 @@ class Claimer:
 
     def _wait(self, seconds: float) -> None:
         with self._changed:
-            is_called = self._is_hinted or self._is_woken or self._is_stopping
-            if seconds > 0 and not is_called:
+            quiet = self._quiet_until - self._desk.monotonic()
+            if 0 < quiet < seconds:
+                seconds -= quiet
+                self._changed.wait_for(self._is_called, quiet)
+            if seconds > 0 and not self._is_called():
                 self._changed.wait(seconds)
+
+    def _is_called(self) -> bool:
+        return self._is_hinted or self._is_stopping or (self._is_woken and not self._is_quiet)
 
     def turn(self) -> Script[float]:
         """Do what there is to do; return how long to wait if no hint comes, in seconds."""
