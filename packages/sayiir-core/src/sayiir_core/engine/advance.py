@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, assert_never
 
-from sayiir_core.engine.onward import straight
+from sayiir_core.engine.onward import arrival, straight
 from sayiir_core.engine.outcome import (
     Entered,
     Expired,
@@ -110,7 +110,9 @@ def _succeeded(
         outcome.finished_at,
     )
     value = StepRef(cursor.node, cursor.turns)
-    then = straight(definition, node, cursor.turns, value)
+    then = straight(definition, node, cursor.turns, value) or arrival(
+        definition, node, cursor.turns, value
+    )
     if then is not None:
         return Record(step), then
     if node.is_key:

@@ -1,4 +1,4 @@
-"""Straight on: behind a task stands another task, or the end of the run.
+"""Straight on: behind a task stands another task, or the end of the run or of its branch.
 
 How this works: outside of loops, the reference to what a task gives and what follows it are the
 same in every run. ``onward`` works them out once, so that a driver which calls plain tasks one
@@ -13,12 +13,15 @@ from datetime import datetime
 from typing import Final
 
 from sayiir_core.ids import Index
-from sayiir_core.snapshot.effect import Checkpoint, Finish, Lease, Move, Record
+from sayiir_core.snapshot.effect import Arrive, Checkpoint, Finish, Lease, Move, Record
+from sayiir_core.snapshot.head import CursorKey
 from sayiir_core.snapshot.reference import Ref, StepRef
 from sayiir_core.snapshot.step import StepRecord, StepStatus
 from sayiir_core.workflow.definition import Definition
-from sayiir_core.workflow.node import END, ScopeKind, TaskNode
+from sayiir_core.workflow.node import END, Scope, ScopeKind, TaskNode
 
+# Bound once, because every branch asks: finding a member in its enum takes several times as long.
+_BRANCH: Final = ScopeKind.BRANCH
 _SUCCEEDED: Final = StepStatus.SUCCEEDED
 
 
@@ -33,6 +36,20 @@ def straight(
     if type(following) is not TaskNode:
         return None
     return Move(following.ordinal, turns, value, following.group, following.priority)
+
+
+def arrival(definition: Definition, node: TaskNode, turns: Index, value: Ref) -> Arrive | None:
+    """Return how a branch ends behind its last task with its value, None if it goes on."""
+    if node.next != END:
+        return None
+    scope = definition.scopes[node.scope]
+    return arrive(definition, scope, turns, value) if scope.kind is _BRANCH else None
+
+
+def arrive(definition: Definition, branch: Scope, turns: Index, value: Ref) -> Arrive:
+    """Return how a branch ends: its value is given to the line that has forked."""
+    line = definition.scopes[definition.nodes[branch.owner].scope]
+    return Arrive(value, CursorKey(line.line, turns[: line.line_depth]))
 
 
 @dataclass(slots=True)

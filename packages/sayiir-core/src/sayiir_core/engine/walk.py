@@ -11,10 +11,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from sayiir_core.engine.onward import arrive
 from sayiir_core.ids import Index
 from sayiir_core.policy import OnMax
 from sayiir_core.snapshot.effect import (
-    Arrive,
     AwaitSignal,
     Bind,
     Child,
@@ -26,7 +26,6 @@ from sayiir_core.snapshot.effect import (
     Sleep,
     Spawn,
 )
-from sayiir_core.snapshot.head import CursorKey
 from sayiir_core.snapshot.reference import JoinRef, Ref, RoutedRef, StepRef
 from sayiir_core.snapshot.step import ErrorRecord, StepRecord, StepStatus, Verdict
 from sayiir_core.workflow.definition import Definition
@@ -102,7 +101,7 @@ class Walk:
                 self.finish()
                 return None
             case ScopeKind.BRANCH:
-                self.effects.append(Arrive(self.value, self._parent_of(scope)))
+                self.effects.append(arrive(self.definition, scope, self.turns, self.value))
                 return None
             case ScopeKind.BODY:
                 return self._leave_turn(scope)
@@ -156,10 +155,6 @@ class Walk:
         route = self.definition.nodes[arm.owner]
         assert isinstance(route, RouteNode)
         return self.definition.task(self.definition.scopes[route.key_scope].first)
-
-    def _parent_of(self, branch: Scope) -> CursorKey:
-        line = self.definition.scopes[self.definition.nodes[branch.owner].scope]
-        return CursorKey(line.line, self.turns[: line.line_depth])
 
     # Entering a node: where to go on, None if the walk ends here.
 

@@ -105,10 +105,9 @@ class Stickiness:
             held.rank = self._rank(held, last.priority)
             held.priority = last.priority
 
-    def inherit(self, held: Held, giver: Held) -> None:
-        """Let what a commit gave stand where its giver stood, and be kept as long as that."""
-        held.since, held.steps = giver.since, giver.steps + 1
-        held.rank = self._rank(giver, held.priority)
+    def rank_behind(self, giver: Held, claim: Claim) -> datetime:
+        """Return where what a commit gave stands: where its giver stood, by its own priority."""
+        return self._rank(giver, claim.cursor.priority)
 
     def _rank(self, held: Held, priority: int) -> datetime:
         steps = priority - held.priority
