@@ -28,9 +28,14 @@ Sessions = dict[SessionId | None, VirtualWorker | VirtualRunner]
 
 
 class Bounds:
-    """Since when something has been as it must not stay; a death starts all waits anew."""
+    """Since when something has been as it must not stay; a death starts all waits anew.
 
-    def __init__(self) -> None:
+    ``slow_seconds`` is how long a call or an answer may be on its way: whoever awaits an answer
+    takes nothing meanwhile.
+    """
+
+    def __init__(self, slow_seconds: float) -> None:
+        self._least = 3 * slow_seconds
         self._since: dict[object, float] = {}
 
     def reset(self) -> None:
@@ -74,7 +79,7 @@ class Bounds:
                 if found is not None:
                     what, bound = found
                     where = f"{head.header.instance_id} at {cursor.key}, {cursor.node}"
-                    seen[f"{what}: {where}, fence {cursor.fence}"] = bound
+                    seen[f"{what}: {where}, fence {cursor.fence}"] = max(bound, self._least)
         stored = {head.header.run_id: head for head in heads}
         for worker in able:
             for step in worker.unclear:

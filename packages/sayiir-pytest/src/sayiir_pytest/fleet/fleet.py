@@ -88,7 +88,7 @@ class Fleet:
         self.deaths = 0
         self._workers: list[VirtualWorker] = []
         self._runners: list[VirtualRunner] = []
-        self._bounds = Bounds()
+        self._bounds = Bounds(faults.slow_seconds)
         self._is_rough = True
         self._sizes = (workers, runners, instances)
         self._numbers = 0
