@@ -15,8 +15,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sayiir_core.errors import BackendError
-from sayiir_core.snapshot.answer import COMMITTED
 from sayiir_core.ports.wakeup import HintKind
+from sayiir_core.snapshot.answer import COMMITTED
 from sayiir_postgres import PostgresBackend
 from sayiir_postgres.address import Address
 from sayiir_postgres.channel import Channel, Ear

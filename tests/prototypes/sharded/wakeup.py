@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sayiir_core.ports.wakeup import Subscription, Wakeup
+from sayiir_core.ports.wakeup import HintKind, Subscription, Wakeup
 
 
 class ShardedWakeup:
@@ -13,9 +13,9 @@ class ShardedWakeup:
     def __init__(self, ports: Sequence[Wakeup]) -> None:
         self._ports = ports
 
-    def subscribe(self, hint: Callable[[], None]) -> ShardedSubscription:
+    def subscribe(self, kind: HintKind, hint: Callable[[], None]) -> ShardedSubscription:
         """Subscribe to every store."""
-        return ShardedSubscription([port.subscribe(hint) for port in self._ports])
+        return ShardedSubscription([port.subscribe(kind, hint) for port in self._ports])
 
 
 class ShardedSubscription:
