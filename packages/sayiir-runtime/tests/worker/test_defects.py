@@ -151,10 +151,10 @@ def test_a_store_that_refuses_to_give_hints_is_polled_and_asked_again(
     monkeypatch.setattr(claimer, "_DEAF_SECONDS", 0.2)
     plain, refused = MemoryWakeup.subscribe, [True]
 
-    def refuse(wakeup: MemoryWakeup, hint: Any) -> Any:
+    def refuse(wakeup: MemoryWakeup, *subscribed: Any) -> Any:
         if refused[0] and "claim" in threading.current_thread().name:
             raise RuntimeError("can't start new thread")
-        return plain(wakeup, hint)
+        return plain(wakeup, *subscribed)
 
     monkeypatch.setattr(MemoryWakeup, "subscribe", refuse)
     workflow: Any = Flow[int, int]("deaf").then(add_one).build()

@@ -49,7 +49,8 @@ class MemoryOwnership:
         with store.turn:
             owned = store.run_named(run)
             if owned is not None:
+                if owned.head.header.owner == session:
+                    # Also for what is due later: no pool has looked at when that will be.
+                    store.hints.claimable.note()
                 control.disown(owned.head, session)
                 store.reindex(owned)
-                # Also for what is due later: no pool has looked at when that will be.
-                store.hints.claimable.note()
