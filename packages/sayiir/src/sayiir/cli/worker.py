@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any, Final
 
@@ -79,6 +79,13 @@ def add(commands: Any) -> None:
     option(
         "--grace", metavar="DURATION", default="30s", help="for what runs at the end (%(default)s)"
     )
+    _add_what_is_seen(option)
+    option("--parent-pipe", type=int, help=argparse.SUPPRESS)
+    parser.set_defaults(run=run)
+
+
+def _add_what_is_seen(option: Callable[..., Any]) -> None:
+    """Add the options for logs and probes."""
     option(
         "--log-level",
         type=str.upper,
@@ -99,8 +106,6 @@ def add(commands: Any) -> None:
     option(
         "--log-format", choices=("text", "json"), default="text", help="of the log (%(default)s)"
     )
-    option("--parent-pipe", type=int, help=argparse.SUPPRESS)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
