@@ -8,6 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from guests import Guests
+    from peer_process import PeerProcess
 
 _FEW = 4
 
@@ -17,12 +22,16 @@ Side = Callable[[], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How much to measure. ``scale`` divides the sizes; ``peers`` are started by name."""
+    """How much to measure, beside whom.
+
+    ``scale`` divides the sizes. ``peers`` run; ``missing`` says why others do not.
+    """
 
     repeats: int = 7
     scale: int = 1
     folder: Path
-    peers: Mapping[str, Peer] = field(default_factory=dict)
+    peers: Mapping[str, PeerProcess] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def size(self, full: int) -> int:
         """Return a size of this run, at least one."""
@@ -42,13 +51,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What every side of one workload took, and what was allowed."""
+    """What every side of one workload took, and what was allowed.
+
+    ``notes`` says of a side how it was set up, or of one without times why it did not take part.
+    """
 
     workload: str
     what: str
     unit: str
     times: Mapping[str, list[float]]
     target: Target
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def median(self, side: str) -> float | None:
         """Return the median of a side, None if it did not take part."""
@@ -72,7 +85,8 @@ class Result:
         others = self.times.get(side)
         if not others:
             return []
-        pairs = zip(self.times["ours"], others, strict=True)
+        # A peer has taken part in the first turns only.
+        pairs = zip(self.times["ours"], others, strict=False)
         return [ours / other for ours, other in pairs]
 
     def judged(self) -> float | None:
@@ -88,26 +102,25 @@ class Result:
 Workload = Callable[[Settings], list[Result]]
 
 
-class Peer:
-    """Another engine in a process of its own; see ``peers.py``."""
+def take_turns(
+    repeats: int, sides: Mapping[str, Side], peers: Guests | None = None
+) -> dict[str, list[float]]:
+    """Run every side once to warm up, then all of them in turn, again and again.
 
-    name: str
-
-    def run(self, workload: str, count: int) -> float:
-        """Run a workload a number of times; return the seconds that it took."""
-        raise NotImplementedError
-
-
-def take_turns(repeats: int, sides: Mapping[str, Side]) -> dict[str, list[float]]:
-    """Run every side once to warm up, then all of them in turn, again and again."""
+    Peers take part in the first turns.
+    """
     for side in sides.values():
         side()
+    if peers is not None:
+        peers.warm_up()
     times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(repeats):
+    for number in range(repeats):
         for name, side in sides.items():
             gc.collect()
             times[name].append(side())
-    return times
+        if peers is not None:
+            peers.take_turn(number)
+    return times if peers is None else times | peers.times()
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -115,12 +128,3 @@ def seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
-
-
-def peer_sides(settings: Settings, workload: str, count: int, steps: int) -> dict[str, Side]:
-    """Return the peers as sides of a workload of ``count`` chains, in microseconds per step."""
-
-    def side(peer: Peer) -> Side:
-        return lambda: peer.run(workload, count) / (count * steps) * 1e6
-
-    return {name: side(peer) for name, peer in settings.peers.items()}

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 from measure import Result, Settings, Workload
-from peers import started_peers
+from peer_process import started_peers
 
 # Modules are imported when their turn comes: not every workload needs every backend.
 WORKLOADS = {
@@ -38,6 +38,7 @@ WORKLOADS = {
     "W13": "w13",
     "W14": "w14",
 }
+_SIDES = {"ours", "limit"}
 RESULTS = Path(__file__).resolve().parent / "results"
 
 _COLUMNS: Sequence[tuple[str, int, Callable[[Result], str]]] = (
@@ -47,7 +48,6 @@ _COLUMNS: Sequence[tuple[str, int, Callable[[Result], str]]] = (
     ("limit", 9, lambda result: _number(result.median("limit"))),
     ("ratio", 7, lambda result: _number(result.ratio("limit"))),
     ("half within", 12, lambda result: _span(result.quartiles("limit"))),
-    ("peer", 8, lambda result: _number(result.median("sayiir-1.0.0"))),
     ("target", 20, lambda result: f"≤ {result.target}"),
     ("is", 8, lambda result: _number(result.judged())),
     ("met", 5, lambda result: _word(result.within(1.0))),
@@ -61,16 +61,19 @@ def main() -> int:
     results: list[Result] = []
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=chosen.folder))
+        peers, missing = stack.enter_context(started_peers()) if chosen.peers else ({}, {})
         settings = Settings(
             repeats=chosen.repeats or (3 if chosen.quick else 7),
             scale=10 if chosen.quick else 1,
             folder=Path(folder),
-            peers=stack.enter_context(started_peers()) if chosen.peers else {},
+            peers=peers,
+            missing=missing,
         )
         print(" ".join(f"{head:<{width}}" for head, width, _ in _COLUMNS).rstrip())
         for name in chosen.only:
             for result in _workload(name)(settings):
                 print(" ".join(f"{cell(result):<{width}}" for _, width, cell in _COLUMNS).rstrip())
+                print("".join(f"{line}\n" for line in _beside(result)), end="")
                 sys.stdout.flush()
                 results.append(result)
     _write(results, chosen.output or RESULTS / time.strftime("%Y%m%d-%H%M%S.json"))
@@ -119,12 +122,23 @@ def _write(results: Sequence[Result], path: Path) -> None:
             "judged": result.judged(),
             "met": result.within(1.0),
             "within_twice": result.within(2.0),
+            "notes": dict(result.notes),
         }
         for result in results
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n")
     print(f"\n{path}")
+
+
+def _beside(result: Result) -> list[str]:
+    """Return a line for each peer that has taken part, with ours as a multiple of it."""
+    return [
+        f"    {side:<28}{_number(result.median(side)):>9} {result.unit:<8} ours"
+        f" {_number(result.ratio(side)):>7} × it   {result.notes.get(side, '')}".rstrip()
+        for side in result.times
+        if side not in _SIDES
+    ]
 
 
 def _number(value: float | None) -> str:

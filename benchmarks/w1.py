@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import orjson
 from chain import STEPS, chain, document, inc, same
-from measure import Result, Settings, Target, peer_sides, seconds, take_turns
+from guests import Guests, guests
+from measure import Result, Settings, Target, seconds, take_turns
 
 from sayiir import run_workflow
 
@@ -28,10 +29,11 @@ def w1(settings: Settings) -> list[Result]:
     assert run_workflow(workflow, 0) == STEPS
     scale = 1e6 / (count * STEPS)
     sides = {"ours": lambda: seconds(ours) * scale, "limit": lambda: seconds(limit) * scale}
-    times = take_turns(settings.repeats, sides | peer_sides(settings, "w1", count, STEPS))
-    results = [_result("W1", times, Target(of="itself", at_most=1.0))]
+    with guests(settings, "w1", count=count) as peers:
+        times = take_turns(settings.repeats, sides, peers)
+    results = [_result("W1", times, peers, Target(of="itself", at_most=1.0))]
     if "sayiir-1.0.0" in times:
-        results.append(_result("W1", times, Target(of="sayiir-1.0.0", at_most=0.25)))
+        results.append(_result("W1", times, peers, Target(of="sayiir-1.0.0", at_most=0.25)))
     return results
 
 
@@ -52,13 +54,20 @@ def w1b(settings: Settings) -> list[Result]:
     assert run_workflow(workflow, value) == value
     scale = 1e6 / (count * STEPS)
     sides = {"ours": lambda: seconds(ours) * scale, "limit": lambda: seconds(limit) * scale}
-    times = take_turns(settings.repeats, sides | peer_sides(settings, "w1b", count, STEPS))
-    results = [_result("W1b", times, Target(of="limit", at_most=1.5))]
+    with guests(settings, "w1b", count=count) as peers:
+        times = take_turns(settings.repeats, sides, peers)
+    results = [_result("W1b", times, peers, Target(of="limit", at_most=1.5))]
     if "sayiir-1.0.0" in times:
-        results.append(_result("W1b", times, Target(of="sayiir-1.0.0", at_most=1.0)))
+        results.append(_result("W1b", times, peers, Target(of="sayiir-1.0.0", at_most=1.0)))
     return results
 
 
-def _result(workload: str, times: dict[str, list[float]], target: Target) -> Result:
-    what = {"W1": "in process", "W1b": "in process, 1 KiB"}[workload]
-    return Result(workload=workload, what=what, unit="µs/step", times=times, target=target)
+def _result(workload: str, times: dict[str, list[float]], peers: Guests, target: Target) -> Result:
+    return Result(
+        workload=workload,
+        what={"W1": "in process", "W1b": "in process, 1 KiB"}[workload],
+        unit="µs/step",
+        times=times,
+        target=target,
+        notes=peers.notes,
+    )

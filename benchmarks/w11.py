@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 
 import psycopg
+from guests import guests
 from measure import Result, Settings, Target, seconds, take_turns
 from pg_raw import submit_one
 from pool import sides
@@ -48,7 +49,11 @@ def w11(settings: Settings) -> list[Result]:
             name: lambda side=side: seconds(lambda: side.fill("sync", many)) / many * 1e6
             for name, side in made.items()
         }
-        one, all_ = take_turns(settings.repeats, singly), take_turns(settings.repeats, together)
+        with guests(settings, "w11", server, count=single) as peers:
+            one = take_turns(settings.repeats, singly, peers)
+            singly_notes = peers.notes
+        with guests(settings, "w11-many", server, count=many) as peers:
+            all_ = take_turns(settings.repeats, together, peers)
     return [
         Result(
             workload="W11",
@@ -56,6 +61,7 @@ def w11(settings: Settings) -> list[Result]:
             unit="µs",
             times=one,
             target=Target(of="limit", at_most=1 / 0.8),
+            notes=singly_notes,
         ),
         Result(
             workload="W11",
@@ -63,5 +69,6 @@ def w11(settings: Settings) -> list[Result]:
             unit="µs",
             times=all_,
             target=Target(of="itself", at_most=_MOST_MICROS),
+            notes=peers.notes,
         ),
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chain import STEPS, chain, inc
-from measure import Result, Settings, Target, peer_sides, seconds, take_turns
+from guests import guests
+from measure import Result, Settings, Target, seconds, take_turns
 
 from sayiir import InMemoryBackend, run_durable_workflow
 
@@ -21,6 +22,15 @@ def w2(settings: Settings) -> list[Result]:
     assert run_durable_workflow(workflow, "one", 0).output == STEPS
     scale = 1e6 / (count * STEPS)
     sides = {"ours": lambda: seconds(ours) * scale}
-    times = take_turns(settings.repeats, sides | peer_sides(settings, "w2", count, STEPS))
-    target = Target(of="sayiir-1.0.0", at_most=0.6)
-    return [Result(workload="W2", what="memory store", unit="µs/step", times=times, target=target)]
+    with guests(settings, "w2", count=count) as peers:
+        times = take_turns(settings.repeats, sides, peers)
+    return [
+        Result(
+            workload="W2",
+            what="memory store",
+            unit="µs/step",
+            times=times,
+            target=Target(of="sayiir-1.0.0", at_most=0.6),
+            notes=peers.notes,
+        )
+    ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from chain import STEPS, chain, inc
+from guests import guests
 from measure import Result, Settings, Target, seconds, take_turns
 
 from sayiir import SQLiteBackend, run_durable_workflow
@@ -40,14 +41,22 @@ def _measured(settings: Settings, level: Level) -> Result:
         "ours": lambda: seconds(ours) * scale,
         "limit": lambda: seconds(lambda: raw.run(count)) * scale,
     }
+    folder = settings.folder / f"peers-{level}"
+    folder.mkdir()
     try:
-        times = take_turns(settings.repeats, sides)
+        with guests(settings, f"w3-{level.lower()}", count=count, folder=str(folder)) as peers:
+            times = take_turns(settings.repeats, sides, peers)
     finally:
         backend.close()
         raw.close()
-    target = Target(of="limit", at_most=_TARGETS[level])
-    what = f"SQLite file, {level}"
-    return Result(workload="W3", what=what, unit="µs/step", times=times, target=target)
+    return Result(
+        workload="W3",
+        what=f"SQLite file, {level}",
+        unit="µs/step",
+        times=times,
+        target=Target(of="limit", at_most=_TARGETS[level]),
+        notes=peers.notes,
+    )
 
 
 class _RawStore:

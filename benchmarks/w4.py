@@ -9,6 +9,7 @@ import itertools
 
 import psycopg
 from chain import STEPS, chain, inc
+from guests import Guests, guests
 from measure import Result, Settings, Target, seconds, take_turns
 
 from sayiir import PostgresBackend, run_durable_workflow
@@ -29,15 +30,18 @@ def w4(settings: Settings) -> list[Result]:
     with PostgresServer(fsync=True) as server:
         backend = PostgresBackend(server.create_database("ours"))
         raw = _RawStore(server.create_database("limit"))
+        count = settings.size(40)
         try:
-            return [_measured(settings, backend, raw)]
+            with guests(settings, "w4", server, count=count) as peers:
+                return [_measured(settings, backend, raw, peers, count)]
         finally:
             backend.close()
             raw.close()
 
 
-def _measured(settings: Settings, backend: PostgresBackend, raw: _RawStore) -> Result:
-    count = settings.size(40)
+def _measured(
+    settings: Settings, backend: PostgresBackend, raw: _RawStore, peers: Guests, count: int
+) -> Result:
     workflow = chain(inc)
     numbers = itertools.count()
 
@@ -51,9 +55,15 @@ def _measured(settings: Settings, backend: PostgresBackend, raw: _RawStore) -> R
         "ours": lambda: seconds(ours) * scale,
         "limit": lambda: seconds(lambda: raw.run(count)) * scale,
     }
-    times = take_turns(settings.repeats, sides)
-    target = Target(of="limit", at_most=1.2)
-    return Result(workload="W4", what="PostgreSQL", unit="ms/step", times=times, target=target)
+    times = take_turns(settings.repeats, sides, peers)
+    return Result(
+        workload="W4",
+        what="PostgreSQL",
+        unit="ms/step",
+        times=times,
+        target=Target(of="limit", at_most=1.2),
+        notes=peers.notes,
+    )
 
 
 class _RawStore:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 
+from guests import guests
 from measure import Result, Settings, Target, take_turns
 from pg_bodies import CONCURRENCY, plain
 from pool import children, drained, sides
@@ -53,6 +54,7 @@ def _against_limit(
         sides(server, "w5") as made,
         children(made["ours"], processes) as ours,
         children(made["limit"], processes) as limit,
+        guests(settings, workload.lower(), server, count=count, workers=processes) as peers,
     ):
         times = take_turns(
             settings.repeats,
@@ -62,9 +64,16 @@ def _against_limit(
                 ),
                 "limit": lambda: drained(made["limit"], limit, flow, count) / count / STEPS * 1e6,
             },
+            peers,
         )
-    target = Target(of="limit", at_most=at_most)
-    return Result(workload=workload, what=what, unit="µs/step", times=times, target=target)
+    return Result(
+        workload=workload,
+        what=what,
+        unit="µs/step",
+        times=times,
+        target=Target(of="limit", at_most=at_most),
+        notes=peers.notes,
+    )
 
 
 def _of_concurrency(settings: Settings, what: str, flow: str) -> list[Result]:

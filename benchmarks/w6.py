@@ -1,6 +1,6 @@
 """W6: how long a submitted instance waits until its body starts on an idle worker.
 
-Submitter and worker are two processes with default settings. The limit inserts and notifies in one
+Submitter and worker are two processes with default settings; peers that poll are measured tuned, too. The limit inserts and notifies in one
 transaction, and claims when the notification comes. Both are given the same pauses in between.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from guests import guests
 from measure import Result, Settings, Target
 from pg_raw import submit_one
 from pool import Child, children, sides
@@ -36,6 +37,7 @@ def w6(settings: Settings) -> list[Result]:
         children(made["ours"], 1) as ours,
         children(made["limit"], 1) as limit,
         psycopg.connect(made["limit"].dsn, autocommit=True, prepare_threshold=1) as raw,
+        guests(settings, "w6", server, count=count) as peers,
     ):
         client = made["ours"].client
 
@@ -63,14 +65,17 @@ def w6(settings: Settings) -> list[Result]:
                 for q, times in quantiles.items():
                     if turn:
                         times[name].append(waits[min(len(waits) - 1, int(q * len(waits)))])
+            if turn:
+                peers.take_turn(turn - 1)
         ours[0].tell("stop", "stopped")
     return [
         Result(
             workload="W6",
             what=f"pickup p{q * 100:.0f}",
             unit="ms",
-            times=times,
+            times=times | peers.times(f"p{q * 100:.0f}"),
             target=Target(of="limit", at_most=1.6),
+            notes=peers.notes,
         )
         for q, times in quantiles.items()
     ]

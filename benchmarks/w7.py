@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 
 import psycopg
+from guests import guests
 from measure import Result, Settings, Target, seconds, take_turns
 from pool import children, sides
 from pool_child import PAYLOAD
@@ -47,6 +48,7 @@ def w7(settings: Settings) -> list[Result]:
         sides(server, "w7") as made,
         children(made["ours"], 1) as workers,
         psycopg.connect(made["limit"].dsn, autocommit=True, prepare_threshold=1) as raw,
+        guests(settings, "w7", server, count=_RUNS) as peers,
     ):
         raw.execute(_TABLES)
         client = made["ours"].client
@@ -71,7 +73,16 @@ def w7(settings: Settings) -> list[Result]:
                 "ours": lambda: seconds(ours) / _RUNS * 1e3,
                 "limit": lambda: seconds(limit) / _RUNS * 1e3,
             },
+            peers,
         )
         workers[0].tell("stop", "stopped")
-    target = Target(of="limit", at_most=4)
-    return [Result(workload="W7", what="fork of 100", unit="ms", times=times, target=target)]
+    return [
+        Result(
+            workload="W7",
+            what="fork of 100",
+            unit="ms",
+            times=times,
+            target=Target(of="limit", at_most=4),
+            notes=peers.notes,
+        )
+    ]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from guests import Guests, guests
 from measure import Result, Settings, Target, seconds
 
 from sayiir import (
@@ -32,23 +33,28 @@ _RESUMES = 20
 
 def w8(settings: Settings) -> list[Result]:
     """Measure all three stores."""
-    results = _measured(settings, "memory", InMemoryBackend())
+    steps = max(1_000, settings.size(_STEPS))
+    with guests(settings, "w8-memory", steps=steps) as peers:
+        results = _measured(settings, "memory", InMemoryBackend(), steps, peers)
     file = SQLiteBackend(settings.folder / "w8.db", synchronous="NORMAL")
     try:
-        results += _measured(settings, "SQLite", file)
+        with guests(settings, "w8-sqlite", steps=steps) as peers:
+            results += _measured(settings, "SQLite", file, steps, peers)
     finally:
         file.close()
     with PostgresServer() as server:
         backend = PostgresBackend(server.dsn)
         try:
-            results += _measured(settings, "PostgreSQL", backend)
+            with guests(settings, "w8-postgresql", server, steps=steps) as peers:
+                results += _measured(settings, "PostgreSQL", backend, steps, peers)
         finally:
             backend.close()
     return results
 
 
-def _measured(settings: Settings, store: str, backend: Any) -> list[Result]:
-    steps = max(1_000, settings.size(_STEPS))
+def _measured(
+    settings: Settings, store: str, backend: Any, steps: int, peers: Guests
+) -> list[Result]:
     window = min(500, steps // 4)
     instants: list[float] = []
     workflow = _ticking(steps, lambda: instants.append(time.perf_counter()))
@@ -69,20 +75,24 @@ def _measured(settings: Settings, store: str, backend: Any) -> list[Result]:
             seconds(lambda: resume_workflow(workflow, name, backend)) * 1e3  # noqa: B023
             for _ in range(_RESUMES)
         ]
+        peers.take_turn(turn)
+    early = {f"{peer} step {_EARLY}": values for peer, values in peers.times("early").items()}
     return [
         Result(
             workload="W8",
             what=f"{store}: step {steps:,} against step {_EARLY}",
             unit="µs/step",
-            times=times,
+            times=times | peers.times("late") | early,
             target=Target(of="limit", at_most=1.05),
+            notes=peers.notes,
         ),
         Result(
             workload="W8",
             what=f"{store}: resume at {steps:,} steps",
             unit="ms",
-            times={"ours": resumes},
+            times={"ours": resumes} | peers.times("resume"),
             target=Target(of="itself", at_most=2.0),
+            notes=peers.notes,
         ),
     ]
 

@@ -1,0 +1,112 @@
+"""The peers that take part in one workload, beside ours and the raw limit."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from measure import Settings
+from peer_process import PeerError, PeerProcess
+
+from sayiir_pytest.postgres_server import PostgresServer
+
+TURNS = 3
+_WARM_UP_SHARE = 10
+
+
+class Guest:
+    """One peer, with one variant of its setting. It takes few turns, or fewer if it fails."""
+
+    def __init__(
+        self, peer: PeerProcess, workload: str, variant: str, parameters: Mapping[str, Any]
+    ) -> None:
+        self.name = f"{peer.name} {variant}".strip()
+        self.note = ""
+        self.turns: list[Mapping[str, float]] = []
+        self._peer = peer
+        self._workload = workload
+        self._parameters: dict[str, Any] = {**parameters, "variant": variant}
+        self._failed = False
+
+    def warm_up(self) -> None:
+        """Do a tenth of the work."""
+        less = {
+            name: max(1, value // _WARM_UP_SHARE)
+            for name, value in self._parameters.items()
+            if name == "count"
+        }
+        self._ask(self._parameters | less)
+
+    def take_turn(self, number: int) -> None:
+        """Measure, unless it has failed or had its turns."""
+        if number < TURNS and not self._failed:
+            answer = self._ask(self._parameters)
+            if not self._failed:
+                self.turns.append(answer)
+
+    def _ask(self, parameters: Mapping[str, Any]) -> Mapping[str, float]:
+        try:
+            answer = self._peer.ask(self._workload, **parameters)
+        except PeerError as error:
+            self._failed, self.note = True, str(error)
+            return {}
+        self.note = answer["setting"]
+        values: Mapping[str, float] = answer["values"]
+        return values
+
+
+class Guests(list[Guest]):
+    """All of one workload, with the reasons of those that are missing."""
+
+    def __init__(self, missing: Mapping[str, str]) -> None:
+        super().__init__()
+        self._missing = missing
+
+    def warm_up(self) -> None:
+        """Let each get warm."""
+        for guest in self:
+            guest.warm_up()
+
+    def take_turn(self, number: int) -> None:
+        """Let each take its turn."""
+        for guest in self:
+            guest.take_turn(number)
+
+    def times(self, value: str = "value") -> dict[str, list[float]]:
+        """Return what those that have taken turns have measured, by name."""
+        return {guest.name: [turn[value] for turn in guest.turns] for guest in self if guest.turns}
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Say of each how it was set up, or why it has no times."""
+        return {**self._missing, **{guest.name: guest.note for guest in self}}
+
+
+@contextmanager
+def guests(
+    settings: Settings, workload: str, server: PostgresServer | None = None, **parameters: Any
+) -> Generator[Guests]:
+    """Give the peers that offer a workload, each with a database of its own on the server."""
+    missing = dict(settings.missing)
+    invited = Guests(missing)
+    present = [peer for peer in settings.peers.values() if workload in peer.offers]
+    for peer in settings.peers.values():
+        if peer not in present:
+            missing[peer.name] = peer.lacks.get(workload, "not a workload for it")
+    for peer in present:
+        dsn = {"dsn": server.create_database(f"{workload}_{peer.name}")} if server else {}
+        for variant in peer.offers[workload]:
+            invited.append(Guest(peer, workload, variant, {**dsn, **parameters}))
+    try:
+        yield invited
+    finally:
+        for peer in present:
+            _release(peer)
+
+
+def _release(peer: PeerProcess) -> None:
+    try:
+        peer.ask("close")
+    except PeerError:
+        peer.end()

@@ -1,0 +1,224 @@
+"""The original Sayiir: a Rust core with Python bindings, for PostgreSQL and in memory.
+
+It runs in an environment of its own, where ``sayiir`` is that library. ``chain.py`` is shared, so
+both do the same work.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from crew import Orders, crew, drained, ordered, pickups
+from protocol import Answer, payload, serve
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from chain import STEPS, chain, document, inc, same
+
+from sayiir import (
+    Flow,
+    InMemoryBackend,
+    PostgresBackend,
+    Worker,
+    WorkflowClient,
+    resume_workflow,
+    run_durable_workflow,
+    run_workflow,
+    send_signal,
+)
+
+_POOL_STEPS = 4
+_PAYLOAD_STEPS = 5
+_BRANCHES = 100
+_EARLY = 100
+_DEFAULT_POLL = 5.0
+_TUNED_POLL = 0.001
+_NUMBERS = itertools.count()
+_LEFT = b"SELECT count(*) FROM sayiir_workflow_snapshots WHERE status <> 'Completed'"
+
+
+def w1(count: int, function: Callable[..., Any] = inc, value: Any = 0) -> Answer:
+    workflow = chain(function)
+    start = time.perf_counter()
+    for _ in range(count):
+        run_workflow(workflow, value)
+    return _per_step(start, count, "run_workflow")
+
+
+def w1b(count: int) -> Answer:
+    return w1(count, same, document())
+
+
+def w2(count: int) -> Answer:
+    workflow, backend = chain(inc), InMemoryBackend()
+    start = time.perf_counter()
+    for number in range(count):
+        run_durable_workflow(workflow, f"i{number}", 0, backend)
+    return _per_step(start, count, "InMemoryBackend")
+
+
+def w4(count: int, dsn: str) -> Answer:
+    workflow, backend = chain(inc), PostgresBackend(dsn)
+    run_durable_workflow(workflow, _name(), 0, backend)
+    start = time.perf_counter()
+    for _ in range(count):
+        assert run_durable_workflow(workflow, _name(), 0, backend).output == STEPS
+    took = (time.perf_counter() - start) / (count * STEPS)
+    setting = f"PostgresBackend with its defaults, {count} instances"
+    return Answer(values={"value": took * 1e3}, unit="ms/step", setting=setting)
+
+
+def w5(count: int, dsn: str, workers: int) -> Answer:
+    count = max(1, count // 16)
+    client, flow = WorkflowClient(PostgresBackend(dsn)), _pool_flow()
+    for _ in range(count):
+        client.submit(flow, _name(), 0)
+    with psycopg.connect(dsn, autocommit=True) as watching:
+        left = lambda: _count(watching)  # noqa: E731 -- one expression, used once
+        with crew(workers, dsn=dsn, poll=_TUNED_POLL, kind="pool") as hands:
+            took = drained(hands, left) / (count * _POOL_STEPS)
+    setting = f"poll_interval={_TUNED_POLL}, one Worker in each process, {count} instances"
+    return Answer(values={"value": took * 1e6}, unit="µs/step", setting=setting)
+
+
+def w6(count: int, dsn: str, poll: float) -> Answer:
+    count = max(1, count // (50 if poll == _DEFAULT_POLL else 2))
+    client, flow = WorkflowClient(PostgresBackend(dsn)), _announcing(lambda number: number)
+    with crew(1, dsn=dsn, poll=poll, kind="pickup") as (hand,):
+        hand.go()
+        time.sleep(1.0)
+        values = pickups(hand, lambda number: client.submit(flow, _name(), number), count, poll)
+    setting = f"poll_interval={poll:g}, {count} submissions"
+    return Answer(values=values, unit="ms", setting=setting)
+
+
+def w7(count: int, dsn: str) -> Answer:
+    count = max(1, count // 3)
+    fork = Flow("fan").then(inc, name="first").fork()
+    for number in range(_BRANCHES):
+        fork = fork.branch(inc, name=f"b{number}")
+    workflow, backend = fork.join(len, name="last").build(), PostgresBackend(dsn)
+    start = time.perf_counter()
+    for _ in range(count):
+        assert run_durable_workflow(workflow, _name(), 1, backend).output == _BRANCHES
+    took = (time.perf_counter() - start) / count
+    setting = f"in the calling process, without a worker, {count} forks"
+    return Answer(values={"value": took * 1e3}, unit="ms", setting=setting)
+
+
+def w8(steps: int, backend: Any) -> Answer:
+    instants: list[float] = []
+
+    def tick(x: int) -> int:
+        instants.append(time.perf_counter())
+        return x + 1
+
+    flow = Flow("ticking")
+    for number in range(steps):
+        flow = flow.then(tick, name=f"s{number}")
+    workflow, name = flow.wait_for_signal("go").then(same, name="last").build(), _name()
+    assert run_durable_workflow(workflow, name, 0, backend).is_awaiting_signal()
+    costs = [after - before for before, after in itertools.pairwise(instants)]
+    window = min(500, steps // 4)
+    send_signal(name, "go", 1, backend)
+    start = time.perf_counter()
+    assert resume_workflow(workflow, name, backend).is_completed()
+    values = {
+        "resume": (time.perf_counter() - start) * 1e3,
+        "early": statistics.median(costs[_EARLY : _EARLY + window]) * 1e6,
+        "late": statistics.median(costs[-window:]) * 1e6,
+    }
+    setting = f"{steps:,} steps"
+    return Answer(values=values, unit="µs/step, ms", setting=setting)
+
+
+def w8_postgres(steps: int, dsn: str) -> Answer:
+    return w8(steps // 20, PostgresBackend(dsn))
+
+
+def w9(mib: float, backend: Any, store: str) -> Answer:
+    workflow = chain(same, _PAYLOAD_STEPS)
+    value = payload(mib)
+    start = time.perf_counter()
+    assert run_durable_workflow(workflow, _name(), value, backend).is_completed()
+    took = (time.perf_counter() - start) / _PAYLOAD_STEPS
+    return Answer(values={"value": took * 1e3}, unit="ms/step", setting=f"JSON, {store}")
+
+
+def w11(count: int, dsn: str) -> Answer:
+    client, flow = WorkflowClient(PostgresBackend(dsn)), _pool_flow()
+    client.submit(flow, _name(), 0)
+    start = time.perf_counter()
+    for _ in range(count):
+        client.submit(flow, _name(), 0)
+    took = (time.perf_counter() - start) / count
+    return Answer(values={"value": took * 1e6}, unit="µs", setting=f"submit, {count} instances")
+
+
+def work(dsn: str, poll: float, kind: str, number: int) -> None:
+    """Be one worker process."""
+    orders = Orders()
+    worker = Worker(f"w{number}", PostgresBackend(dsn), poll_interval=poll)
+    orders.await_go()
+    worker.start([_pool_flow() if kind == "pool" else _announcing(orders.announce)])
+    time.sleep(3600)
+
+
+def _pool_flow() -> Any:
+    return chain(inc, _POOL_STEPS)
+
+
+def _announcing(function: Callable[[int], Any]) -> Any:
+    return Flow("announce").then(function, name="announce").build()
+
+
+def _name() -> str:
+    return f"i{next(_NUMBERS)}"
+
+
+def _count(connection: psycopg.Connection) -> int:
+    return connection.execute(_LEFT).fetchone()[0]
+
+
+def _per_step(start: float, count: int, setting: str) -> Answer:
+    took = (time.perf_counter() - start) / (count * STEPS)
+    return Answer(values={"value": took * 1e6}, unit="µs/step", setting=setting)
+
+
+if (parameters := ordered()) is not None:
+    work(**parameters)
+else:
+    serve(
+        {
+            "w1": {"": w1},
+            "w1b": {"": w1b},
+            "w2": {"": w2},
+            "w4": {"": w4},
+            "w5": {"": w5},
+            "w6": {
+                "": lambda **given: w6(poll=_DEFAULT_POLL, **given),
+                "tuned": lambda **given: w6(poll=_TUNED_POLL, **given),
+            },
+            "w7": {"": w7},
+            "w8-memory": {"": lambda steps: w8(steps, InMemoryBackend())},
+            "w8-postgresql": {"": w8_postgres},
+            "w9": {
+                "": lambda mib, dsn: w9(mib, InMemoryBackend(), "in memory"),  # noqa: ARG005
+                "PostgreSQL": lambda mib, dsn: w9(mib, PostgresBackend(dsn), "PostgreSQL"),
+            },
+            "w11": {"": w11},
+        },
+        {
+            "w3-full": "no SQLite backend",
+            "w3-normal": "no SQLite backend",
+            "w8-sqlite": "no SQLite backend",
+            "w11-many": "no bulk submission",
+        },
+        lambda: None,
+    )
