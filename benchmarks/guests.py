@@ -12,11 +12,16 @@ from peer_process import PeerError, PeerProcess
 from sayiir_pytest.postgres_server import PostgresServer
 
 TURNS = 3
-_WARM_UP_SHARE = 10
+_TURN_SECONDS = 3.0
+_WARM_UP_SHARE = 40
 
 
 class Guest:
-    """One peer, with one variant of its setting. It takes few turns, or fewer if it fails."""
+    """One peer, with one variant of its setting.
+
+    It takes few turns, or fewer if it fails, and does less in a turn than the others if that would
+    take long: it has warmed up with a small part of the work, which tells.
+    """
 
     def __init__(
         self, peer: PeerProcess, workload: str, variant: str, parameters: Mapping[str, Any]
@@ -28,15 +33,17 @@ class Guest:
         self._workload = workload
         self._parameters: dict[str, Any] = {**parameters, "variant": variant}
         self._failed = False
+        self._seconds = 0.0
 
     def warm_up(self) -> None:
-        """Do a tenth of the work."""
-        less = {
-            name: max(1, value // _WARM_UP_SHARE)
-            for name, value in self._parameters.items()
-            if name == "count"
-        }
-        self._ask(self._parameters | less)
+        """Do a small part of the work, where it has a count, and learn how much is enough."""
+        full = self._parameters.get("count", 1)
+        part = max(1, full // _WARM_UP_SHARE)
+        smaller = {"count": part} if "count" in self._parameters else {}
+        self._ask(self._parameters | smaller)
+        if smaller and self._seconds:
+            enough = max(1, int(part * _TURN_SECONDS / self._seconds))
+            self._parameters["count"] = min(full, enough)
 
     def take_turn(self, number: int) -> None:
         """Measure, unless it has failed or had its turns."""
@@ -51,7 +58,7 @@ class Guest:
         except PeerError as error:
             self._failed, self.note = True, str(error)
             return {}
-        self.note = answer["setting"]
+        self.note, self._seconds = answer["setting"], answer["seconds"]
         values: Mapping[str, float] = answer["values"]
         return values
 

@@ -41,6 +41,40 @@ RECIPES: Mapping[str, Recipe] = {
         wants=("sayiir==1.0.0",),
         also=(_DRIVER,),
     ),
+    "dbos-3.4.0": Recipe(
+        script="peer_dbos.py",
+        statement="import dbos",
+        wants=("dbos==3.4.0",),
+        also=(_DRIVER,),
+    ),
+    "absurd-sdk-0.5.1": Recipe(
+        script="peer_absurd.py",
+        statement="import absurd_sdk",
+        wants=("absurd-sdk==0.5.1",),
+        also=("absurdctl==0.5.1", _DRIVER),
+    ),
+    "langgraph-1.2.22": Recipe(
+        script="peer_langgraph.py",
+        statement="import langgraph.graph",
+        wants=("langgraph==1.2.22",),
+        also=(
+            "langgraph-checkpoint-sqlite==3.1.2",
+            "langgraph-checkpoint-postgres==3.2.0",
+            _DRIVER,
+        ),
+    ),
+    "pgqueuer-1.6.0": Recipe(
+        script="peer_pgqueuer.py",
+        statement="import pgqueuer",
+        wants=("pgqueuer[asyncpg]==1.6.0",),
+        also=(_DRIVER,),
+    ),
+    "procrastinate-3.10.0": Recipe(
+        script="peer_procrastinate.py",
+        statement="import procrastinate",
+        wants=("procrastinate==3.10.0",),
+        also=(_DRIVER,),
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 from crew import Orders, crew, drained, ordered, pickups
-from protocol import Answer, payload, serve
+from protocol import Answer, payload, serve, timed
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 from chain import STEPS, chain, document, inc, same
@@ -48,7 +48,9 @@ def w1(count: int, function: Callable[..., Any] = inc, value: Any = 0) -> Answer
     start = time.perf_counter()
     for _ in range(count):
         run_workflow(workflow, value)
-    return _per_step(start, count, "run_workflow")
+    return timed(
+        time.perf_counter() - start, count * STEPS, "µs/step", f"run_workflow, {count} runs"
+    )
 
 
 def w1b(count: int) -> Answer:
@@ -60,7 +62,8 @@ def w2(count: int) -> Answer:
     start = time.perf_counter()
     for number in range(count):
         run_durable_workflow(workflow, f"i{number}", 0, backend)
-    return _per_step(start, count, "InMemoryBackend")
+    seconds = time.perf_counter() - start
+    return timed(seconds, count * STEPS, "µs/step", f"InMemoryBackend, {count} instances")
 
 
 def w4(count: int, dsn: str) -> Answer:
@@ -69,22 +72,21 @@ def w4(count: int, dsn: str) -> Answer:
     start = time.perf_counter()
     for _ in range(count):
         assert run_durable_workflow(workflow, _name(), 0, backend).output == STEPS
-    took = (time.perf_counter() - start) / (count * STEPS)
+    seconds = time.perf_counter() - start
     setting = f"PostgresBackend with its defaults, {count} instances"
-    return Answer(values={"value": took * 1e3}, unit="ms/step", setting=setting)
+    return timed(seconds, count * STEPS, "ms/step", setting)
 
 
 def w5(count: int, dsn: str, workers: int) -> Answer:
-    count = max(1, count // 16)
     client, flow = WorkflowClient(PostgresBackend(dsn)), _pool_flow()
     for _ in range(count):
         client.submit(flow, _name(), 0)
     with psycopg.connect(dsn, autocommit=True) as watching:
         left = lambda: _count(watching)  # noqa: E731 -- one expression, used once
         with crew(workers, dsn=dsn, poll=_TUNED_POLL, kind="pool") as hands:
-            took = drained(hands, left) / (count * _POOL_STEPS)
+            seconds = drained(hands, left)
     setting = f"poll_interval={_TUNED_POLL}, one Worker in each process, {count} instances"
-    return Answer(values={"value": took * 1e6}, unit="µs/step", setting=setting)
+    return timed(seconds, count * _POOL_STEPS, "µs/step", setting)
 
 
 def w6(count: int, dsn: str, poll: float) -> Answer:
@@ -99,7 +101,6 @@ def w6(count: int, dsn: str, poll: float) -> Answer:
 
 
 def w7(count: int, dsn: str) -> Answer:
-    count = max(1, count // 3)
     fork = Flow("fan").then(inc, name="first").fork()
     for number in range(_BRANCHES):
         fork = fork.branch(inc, name=f"b{number}")
@@ -107,9 +108,9 @@ def w7(count: int, dsn: str) -> Answer:
     start = time.perf_counter()
     for _ in range(count):
         assert run_durable_workflow(workflow, _name(), 1, backend).output == _BRANCHES
-    took = (time.perf_counter() - start) / count
+    seconds = time.perf_counter() - start
     setting = f"in the calling process, without a worker, {count} forks"
-    return Answer(values={"value": took * 1e3}, unit="ms", setting=setting)
+    return timed(seconds, count, "ms", setting)
 
 
 def w8(steps: int, backend: Any) -> Answer:
@@ -147,8 +148,7 @@ def w9(mib: float, backend: Any, store: str) -> Answer:
     value = payload(mib)
     start = time.perf_counter()
     assert run_durable_workflow(workflow, _name(), value, backend).is_completed()
-    took = (time.perf_counter() - start) / _PAYLOAD_STEPS
-    return Answer(values={"value": took * 1e3}, unit="ms/step", setting=f"JSON, {store}")
+    return timed(time.perf_counter() - start, _PAYLOAD_STEPS, "ms/step", f"JSON, {store}")
 
 
 def w11(count: int, dsn: str) -> Answer:
@@ -157,8 +157,7 @@ def w11(count: int, dsn: str) -> Answer:
     start = time.perf_counter()
     for _ in range(count):
         client.submit(flow, _name(), 0)
-    took = (time.perf_counter() - start) / count
-    return Answer(values={"value": took * 1e6}, unit="µs", setting=f"submit, {count} instances")
+    return timed(time.perf_counter() - start, count, "µs", f"submit, {count} instances")
 
 
 def work(dsn: str, poll: float, kind: str, number: int) -> None:
@@ -186,11 +185,6 @@ def _count(connection: psycopg.Connection) -> int:
     return connection.execute(_LEFT).fetchone()[0]
 
 
-def _per_step(start: float, count: int, setting: str) -> Answer:
-    took = (time.perf_counter() - start) / (count * STEPS)
-    return Answer(values={"value": took * 1e6}, unit="µs/step", setting=setting)
-
-
 if (parameters := ordered()) is not None:
     work(**parameters)
 else:
@@ -209,8 +203,8 @@ else:
             "w8-memory": {"": lambda steps: w8(steps, InMemoryBackend())},
             "w8-postgresql": {"": w8_postgres},
             "w9": {
-                "": lambda mib, dsn: w9(mib, InMemoryBackend(), "in memory"),  # noqa: ARG005
-                "PostgreSQL": lambda mib, dsn: w9(mib, PostgresBackend(dsn), "PostgreSQL"),
+                "": lambda mib, **_: w9(mib, InMemoryBackend(), "in memory"),
+                "PostgreSQL": lambda mib, dsn, **_: w9(mib, PostgresBackend(dsn), "PostgreSQL"),
             },
             "w11": {"": w11},
         },

@@ -16,14 +16,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
+_SCALES = {"µs": 1e6, "ms": 1e3}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one request has measured."""
+    """What one request has measured; ``seconds`` is what that took, by which the next is sized."""
 
     values: Mapping[str, float]
     unit: str
     setting: str
+    seconds: float = 0.0
+
+
+def timed(seconds: float, pieces: int, unit: str, setting: str) -> Answer:
+    """Return the time of one of several pieces of work, in a unit such as "µs/step"."""
+    value = seconds / pieces * _SCALES[unit.partition("/")[0]]
+    return Answer(values={"value": value}, unit=unit, setting=setting, seconds=seconds)
 
 
 Offers = Mapping[str, Mapping[str, Callable[..., Answer]]]
