@@ -13,7 +13,11 @@ from sayiir_pytest.postgres_server import PostgresServer
 
 TURNS = 3
 _TURN_SECONDS = 3.0
+_QUICK_TURN_SECONDS = 1.0
 _WARM_UP_SHARE = 40
+_WARM_UPS = 3
+_MOST_GROWTH = 10
+_TELLING_SHARE = 3
 
 
 class Guest:
@@ -24,26 +28,41 @@ class Guest:
     """
 
     def __init__(
-        self, peer: PeerProcess, workload: str, variant: str, parameters: Mapping[str, Any]
+        self,
+        peer: PeerProcess,
+        workload: str,
+        parameters: Mapping[str, Any],
+        turn_seconds: float,
     ) -> None:
-        self.name = f"{peer.name} {variant}".strip()
+        self.name = f"{peer.name} {parameters['variant']}".strip()
         self.note = ""
         self.turns: list[Mapping[str, float]] = []
         self._peer = peer
         self._workload = workload
-        self._parameters: dict[str, Any] = {**parameters, "variant": variant}
+        self._parameters: dict[str, Any] = dict(parameters)
+        self._turn_seconds = turn_seconds
         self._failed = False
         self._seconds = 0.0
 
     def warm_up(self) -> None:
-        """Do a small part of the work, where it has a count, and learn how much is enough."""
-        full = self._parameters.get("count", 1)
-        part = max(1, full // _WARM_UP_SHARE)
-        smaller = {"count": part} if "count" in self._parameters else {}
-        self._ask(self._parameters | smaller)
-        if smaller and self._seconds:
-            enough = max(1, int(part * _TURN_SECONDS / self._seconds))
-            self._parameters["count"] = min(full, enough)
+        """Do a small part of the work, and more until it tells how much is enough.
+
+        A part that is done in an instant tells nothing, as it is mostly the way there.
+        """
+        if (full := self._parameters.get("count")) is None:
+            self._ask(self._parameters)
+            return
+        count = max(1, full // _WARM_UP_SHARE)
+        for _ in range(_WARM_UPS):
+            self._ask(self._parameters | {"count": count})
+            if self._failed:
+                return
+            more = self._turn_seconds / max(self._seconds, self._turn_seconds / _MOST_GROWTH)
+            tells = self._seconds > self._turn_seconds / _TELLING_SHARE
+            count = max(1, min(full, int(count * more)))
+            if tells or count == full:
+                break
+        self._parameters["count"] = count
 
     def take_turn(self, number: int) -> None:
         """Measure, unless it has failed or had its turns."""
@@ -101,10 +120,12 @@ def guests(
     for peer in settings.peers.values():
         if peer not in present:
             missing[peer.name] = peer.lacks.get(workload, "not a workload for it")
+    seconds = _TURN_SECONDS if settings.scale == 1 else _QUICK_TURN_SECONDS
     for peer in present:
         dsn = {"dsn": server.create_database(f"{workload}_{peer.name}")} if server else {}
         for variant in peer.offers[workload]:
-            invited.append(Guest(peer, workload, variant, {**dsn, **parameters}))
+            given = {**dsn, **parameters, "variant": variant}
+            invited.append(Guest(peer, workload, given, seconds))
     try:
         yield invited
     finally:

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-FOLDER = HERE.parent / ".dev" / "peers"
+FOLDER = Path(__file__).resolve().parent.parent / ".dev" / "peers"
 _DRIVER = "psycopg[binary]==3.3.9"
 
 

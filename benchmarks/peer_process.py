@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
-from peer_install import FOLDER, HERE, RECIPES, NotInstallableError, installed
+from peer_install import RECIPES, Installed, NotInstallableError, installed
 
-_START_SECONDS = 30.0
-_ANSWER_SECONDS = 100.0
+SCRIPTS = Path(__file__).resolve().parent / "peers"
+_PATIENCE_SECONDS = 100.0
 
 
 class PeerError(Exception):
@@ -29,12 +30,22 @@ class PeerProcess:
     Its workers are of its process group, so they end with it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        script: Path,
+        environment: Installed,
+        log: Path,
+        patience: float = _PATIENCE_SECONDS,
+    ) -> None:
+        """Start a script below ``peers/``; it has so many seconds to answer each request."""
         self.name = name
-        self.environment = installed(name)
+        self.environment = environment
+        self._script = script
+        self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
-        self._log = (FOLDER / name / "log.txt").open("w")
+        self._log = log.open("w")
         hello = self._started()
         self.offers: Mapping[str, list[str]] = hello["offers"]
         self.lacks: Mapping[str, str] = hello["lacks"]
@@ -55,7 +66,7 @@ class PeerProcess:
         except BrokenPipeError:
             self.end()
             raise PeerError(f"it ended before {workload}") from None
-        answer = self._heard(_ANSWER_SECONDS, workload)
+        answer = self._heard(workload)
         if "error" in answer:
             raise PeerError(f"{workload} failed: {answer['error']}")
         return answer
@@ -73,28 +84,28 @@ class PeerProcess:
         self._log.close()
 
     def _started(self) -> Mapping[str, Any]:
-        script = HERE / "peers" / RECIPES[self.name].script
         self._process = subprocess.Popen(
-            [str(self.environment.python), str(script)],
+            [str(self.environment.python), str(self._script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             start_new_session=True,
         )
-        return self._heard(_START_SECONDS, "its start")
+        return self._heard("its start")
 
-    def _heard(self, limit: float, asked: str) -> Mapping[str, Any]:
+    def _heard(self, asked: str) -> Mapping[str, Any]:
         """Return its next line, or end it if there is none in time."""
         assert self._process is not None
         output = _open(self._process.stdout).fileno()
-        deadline = time.monotonic() + limit
+        deadline = time.monotonic() + self._patience
         while b"\n" not in self._buffer:
             ready, _, _ = select.select([output], [], [], max(0.0, deadline - time.monotonic()))
             piece = os.read(output, 65_536) if ready else b""
             if not piece:
                 self.end()
-                how = "it ended at" if ready else f"ended as it did not answer in {limit:.0f} s:"
-                raise PeerError(f"{how} {asked}")
+                if ready:
+                    raise PeerError(f"it ended at {asked}")
+                raise PeerError(f"ended, as {asked} had no answer in {self._patience:g} s")
             self._buffer += piece
         line, _, self._buffer = self._buffer.partition(b"\n")
         answer: Mapping[str, Any] = json.loads(line)
@@ -109,7 +120,10 @@ def started_peers() -> Iterator[tuple[dict[str, PeerProcess], dict[str, str]]]:
     try:
         for name in RECIPES:
             try:
-                peers[name] = PeerProcess(name)
+                environment = installed(name)
+                log = environment.python.parent.parent / "log.txt"
+                script = SCRIPTS / RECIPES[name].script
+                peers[name] = PeerProcess(name, script, environment, log)
             except (NotInstallableError, PeerError) as error:
                 missing[name] = str(error)
                 print(f"without the peer {name}: {error}", file=sys.stderr)

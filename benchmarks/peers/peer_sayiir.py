@@ -37,6 +37,7 @@ _POOL_STEPS = 4
 _PAYLOAD_STEPS = 5
 _BRANCHES = 100
 _EARLY = 100
+_FEWEST_STEPS = 400
 _DEFAULT_POLL = 5.0
 _TUNED_POLL = 0.001
 _NUMBERS = itertools.count()
@@ -140,7 +141,7 @@ def w8(steps: int, backend: Any) -> Answer:
 
 
 def w8_postgres(steps: int, dsn: str) -> Answer:
-    return w8(steps // 20, PostgresBackend(dsn))
+    return w8(max(_FEWEST_STEPS, steps // 20), PostgresBackend(dsn))
 
 
 def w9(mib: float, backend: Any, store: str) -> Answer:
