@@ -32,6 +32,7 @@ _TUNED_POLL = 0.01
 _CONCURRENCY = 50
 _LEFT = b"SELECT count(*) FROM dbos.workflow_status WHERE status <> 'SUCCESS'"
 _NUMBERS = itertools.count()
+_READY: set[str] = set()
 
 orders: Orders | None = None
 """What a worker process says; the functions below are the same in every process."""
@@ -296,8 +297,10 @@ def w11_many(count: int, dsn: str) -> Answer:
 
 def _client(dsn: str, poll: float, *, concurrency: int | None) -> DBOSClient:
     """Return a client of a store that has its schema and its queue."""
-    STORE.open(dsn)
-    STORE.close()
+    if dsn not in _READY:
+        STORE.open(dsn)
+        STORE.close()
+        _READY.add(dsn)
     client = DBOSClient(system_database_url=dsn)
     client.register_queue(
         _QUEUE,
