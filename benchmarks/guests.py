@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,8 @@ from peer_process import PeerError, PeerProcess
 from sayiir_pytest.postgres_server import PostgresServer
 
 TURNS = 3
-_TURN_SECONDS = 3.0
+_NUMBERS = itertools.count()
+_TURN_SECONDS = 2.0
 _QUICK_TURN_SECONDS = 1.0
 _WARM_UP_SHARE = 40
 _WARM_UPS = 3
@@ -122,7 +124,8 @@ def guests(
             missing[peer.name] = peer.lacks.get(workload, "not a workload for it")
     seconds = _TURN_SECONDS if settings.scale == 1 else _QUICK_TURN_SECONDS
     for peer in present:
-        dsn = {"dsn": server.create_database(f"{workload}_{peer.name}")} if server else {}
+        database = f"peer_{next(_NUMBERS)}"
+        dsn = {"dsn": server.create_database(database)} if server else {}
         for variant in peer.offers[workload]:
             given = {**dsn, **parameters, "variant": variant}
             invited.append(Guest(peer, workload, given, seconds))

@@ -86,7 +86,7 @@ class Result:
         if not others:
             return []
         # A peer has taken part in the first turns only.
-        pairs = zip(self.times["ours"], others, strict=False)
+        pairs = zip(self.times.get("ours", []), others, strict=False)
         return [ours / other for ours, other in pairs]
 
     def judged(self) -> float | None:
