@@ -120,7 +120,7 @@ def _pip(folder: Path, requirements: tuple[str, ...]) -> None:
     command += ["--disable-pip-version-check", *requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise NotInstallableError(f"pip cannot install it: {done.stderr.strip()[-200:]}")
+        raise NotInstallableError(f"pip cannot install it: {' '.join(done.stderr.split())[-200:]}")
 
 
 def _contents(folder: Path) -> tuple[int, int]:
