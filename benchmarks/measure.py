@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,7 +99,24 @@ class Result:
         return None if judged is None else judged <= self.target.at_most * factor
 
 
-Workload = Callable[[Settings], list[Result]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """What something costs against what it grows with: one line of points for each side or store.
+
+    ``name`` is unique, and that of its plot's file. ``across`` and ``unit`` name the axes; the ones
+    in ``logarithmic`` ("x", "y") are drawn so.
+    """
+
+    workload: str
+    name: str
+    title: str
+    across: str
+    unit: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    logarithmic: str = ""
+
+
+Workload = Callable[[Settings], Sequence[Result | Series]]
 
 
 def take_turns(
@@ -123,8 +140,8 @@ def take_turns(
     return times if peers is None else times | peers.times()
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Return how long a call takes."""
-    start = time.perf_counter()
+def seconds(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Return how long a call takes; by ``time.process_time`` what this process computes in it."""
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start

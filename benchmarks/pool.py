@@ -24,6 +24,8 @@ from sayiir_pytest.postgres_server import PostgresServer
 _CHILD = Path(__file__).with_name("pool_child.py")
 _LOOK_SECONDS = 0.01
 _LIMIT_SECONDS = 120.0
+_numbers = itertools.count()
+"""Each database of a server has a name of its own."""
 
 
 class Child:
@@ -79,8 +81,7 @@ class Child:
 
     def close(self) -> None:
         """End it."""
-        _open(self._process.stdin).close()
-        self._process.wait()
+        self._process.communicate()
 
 
 class Ours:
@@ -143,10 +144,9 @@ class Limit(Ours):
 @contextmanager
 def sides(server: PostgresServer, name: str) -> Generator[dict[str, Ours]]:
     """Make a database for each side."""
-    made: dict[str, Ours] = {
-        "ours": Ours(server.create_database(f"{name}_ours")),
-        "limit": Limit(server.create_database(f"{name}_limit")),
-    }
+    databases = [f"{name}_{side}_{next(_numbers)}" for side in ("ours", "limit")]
+    ours, limit = map(server.create_database, databases)
+    made: dict[str, Ours] = {"ours": Ours(ours), "limit": Limit(limit)}
     try:
         yield made
     finally:

@@ -6,10 +6,12 @@ One by one the limit is one statement in one round trip. Many are compared with 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import psycopg
 from guests import guests
-from measure import Result, Settings, Target, seconds, take_turns
+from measure import Result, Settings, Side, Target, seconds, take_turns
 from pg_raw import submit_one
 from pool import sides
 from pool_child import PAYLOAD
@@ -25,9 +27,41 @@ _MOST_MICROS = 1e6 / 30_000
 def w11(settings: Settings) -> list[Result]:
     """Measure both."""
     single, many = settings.size(_SINGLE), settings.size(_MANY)
-    numbers = itertools.count()
     with (
         PostgresServer(fsync=True, settings={"shared_buffers": "512MB"}) as server,
+        submitting(server, single, many) as (singly, together),
+    ):
+        with guests(settings, "w11", server, count=single) as peers:
+            one = take_turns(settings.repeats, singly, peers)
+        with guests(settings, "w11-many", server, count=many) as bulk:
+            all_ = take_turns(settings.repeats, together, bulk)
+    return [
+        Result(
+            workload="W11",
+            what="submit",
+            unit="µs",
+            times=one,
+            target=Target(of="limit", at_most=1 / 0.8),
+            notes=peers.notes,
+        ),
+        Result(
+            workload="W11",
+            what="submit_many",
+            unit="µs",
+            times=all_,
+            target=Target(of="itself", at_most=_MOST_MICROS),
+            notes=bulk.notes,
+        ),
+    ]
+
+
+@contextmanager
+def submitting(
+    server: PostgresServer, single: int, many: int
+) -> Generator[tuple[dict[str, Side], dict[str, Side]]]:
+    """Give the sides of ``single`` submissions one by one, and of ``many`` together."""
+    numbers = itertools.count()
+    with (
         sides(server, "w11") as made,
         psycopg.connect(made["limit"].dsn, autocommit=True, prepare_threshold=1) as raw,
     ):
@@ -41,34 +75,12 @@ def w11(settings: Settings) -> list[Result]:
             for _ in range(single):
                 submit_one(raw, f"i{next(numbers)}", PAYLOAD)
 
-        singly = {
+        singly: dict[str, Side] = {
             "ours": lambda: seconds(ours) / single * 1e6,
             "limit": lambda: seconds(limit) / single * 1e6,
         }
-        together = {
+        together: dict[str, Side] = {
             name: lambda side=side: seconds(lambda: side.fill("sync", many)) / many * 1e6
             for name, side in made.items()
         }
-        with guests(settings, "w11", server, count=single) as peers:
-            one = take_turns(settings.repeats, singly, peers)
-            singly_notes = peers.notes
-        with guests(settings, "w11-many", server, count=many) as peers:
-            all_ = take_turns(settings.repeats, together, peers)
-    return [
-        Result(
-            workload="W11",
-            what="submit",
-            unit="µs",
-            times=one,
-            target=Target(of="limit", at_most=1 / 0.8),
-            notes=singly_notes,
-        ),
-        Result(
-            workload="W11",
-            what="submit_many",
-            unit="µs",
-            times=all_,
-            target=Target(of="itself", at_most=_MOST_MICROS),
-            notes=peers.notes,
-        ),
-    ]
+        yield singly, together

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from chain import STEPS, chain, inc
 from guests import guests
-from measure import Result, Settings, Target, seconds, take_turns
+from measure import Result, Settings, Side, Target, seconds, take_turns
 
 from sayiir import SQLiteBackend, run_durable_workflow
 
@@ -26,29 +27,13 @@ def w3(settings: Settings) -> list[Result]:
 
 def _measured(settings: Settings, level: Level) -> Result:
     count = settings.size(60)
-    workflow = chain(inc)
-    backend = SQLiteBackend(settings.folder / f"ours-{level}.db", synchronous=level)
-    raw = _RawStore(settings.folder / f"limit-{level}.db", level)
-    numbers = itertools.count()
-
-    def ours() -> None:
-        for _ in range(count):
-            status = run_durable_workflow(workflow, f"i{next(numbers)}", 0, backend)
-            assert status.output == STEPS
-
-    scale = 1e6 / (count * STEPS)
-    sides = {
-        "ours": lambda: seconds(ours) * scale,
-        "limit": lambda: seconds(lambda: raw.run(count)) * scale,
-    }
     folder = settings.folder / f"peers-{level}"
     folder.mkdir()
-    try:
-        with guests(settings, f"w3-{level.lower()}", count=count, folder=str(folder)) as peers:
-            times = take_turns(settings.repeats, sides, peers)
-    finally:
-        backend.close()
-        raw.close()
+    with (
+        on_file(settings.folder, level, count) as sides,
+        guests(settings, f"w3-{level.lower()}", count=count, folder=str(folder)) as peers,
+    ):
+        times = take_turns(settings.repeats, sides, peers)
     return Result(
         workload="W3",
         what=f"SQLite file, {level}",
@@ -57,6 +42,30 @@ def _measured(settings: Settings, level: Level) -> Result:
         target=Target(of="limit", at_most=_TARGETS[level]),
         notes=peers.notes,
     )
+
+
+@contextmanager
+def on_file(folder: Path, level: Level, count: int) -> Generator[dict[str, Side]]:
+    """Give the sides, each of ``count`` chains in a file of its own."""
+    workflow = chain(inc)
+    backend = SQLiteBackend(folder / f"ours-{level}.db", synchronous=level)
+    raw = _RawStore(folder / f"limit-{level}.db", level)
+    numbers = itertools.count()
+
+    def ours() -> None:
+        for _ in range(count):
+            status = run_durable_workflow(workflow, f"i{next(numbers)}", 0, backend)
+            assert status.output == STEPS
+
+    scale = 1e6 / (count * STEPS)
+    try:
+        yield {
+            "ours": lambda: seconds(ours) * scale,
+            "limit": lambda: seconds(lambda: raw.run(count)) * scale,
+        }
+    finally:
+        backend.close()
+        raw.close()
 
 
 class _RawStore:

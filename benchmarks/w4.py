@@ -6,11 +6,13 @@ The server is private and thrown away afterwards; its commits reach the disk.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import psycopg
 from chain import STEPS, chain, inc
-from guests import Guests, guests
-from measure import Result, Settings, Target, seconds, take_turns
+from guests import guests
+from measure import Result, Settings, Side, Target, seconds, take_turns
 
 from sayiir import PostgresBackend, run_durable_workflow
 from sayiir_pytest.postgres_server import PostgresServer
@@ -27,22 +29,31 @@ INSERT INTO step SELECT id, %s, %s FROM moved
 
 def w4(settings: Settings) -> list[Result]:
     """Measure a step that is one round trip to a server on this machine."""
-    with PostgresServer(fsync=True) as server:
-        backend = PostgresBackend(server.create_database("ours"))
-        raw = _RawStore(server.create_database("limit"))
-        count = settings.size(40)
-        try:
-            with guests(settings, "w4", server, count=count) as peers:
-                return [_measured(settings, backend, raw, peers, count)]
-        finally:
-            backend.close()
-            raw.close()
+    count = settings.size(40)
+    with (
+        PostgresServer(fsync=True) as server,
+        on_server(server, count) as sides,
+        guests(settings, "w4", server, count=count) as peers,
+    ):
+        times = take_turns(settings.repeats, sides, peers)
+    return [
+        Result(
+            workload="W4",
+            what="PostgreSQL",
+            unit="ms/step",
+            times=times,
+            target=Target(of="limit", at_most=1.2),
+            notes=peers.notes,
+        )
+    ]
 
 
-def _measured(
-    settings: Settings, backend: PostgresBackend, raw: _RawStore, peers: Guests, count: int
-) -> Result:
+@contextmanager
+def on_server(server: PostgresServer, count: int) -> Generator[dict[str, Side]]:
+    """Give the sides, each of ``count`` chains in a database of its own."""
     workflow = chain(inc)
+    backend = PostgresBackend(server.create_database("w4_ours"))
+    raw = _RawStore(server.create_database("w4_limit"))
     numbers = itertools.count()
 
     def ours() -> None:
@@ -51,19 +62,14 @@ def _measured(
             assert status.output == STEPS
 
     scale = 1e3 / (count * STEPS)
-    sides = {
-        "ours": lambda: seconds(ours) * scale,
-        "limit": lambda: seconds(lambda: raw.run(count)) * scale,
-    }
-    times = take_turns(settings.repeats, sides, peers)
-    return Result(
-        workload="W4",
-        what="PostgreSQL",
-        unit="ms/step",
-        times=times,
-        target=Target(of="limit", at_most=1.2),
-        notes=peers.notes,
-    )
+    try:
+        yield {
+            "ours": lambda: seconds(ours) * scale,
+            "limit": lambda: seconds(lambda: raw.run(count)) * scale,
+        }
+    finally:
+        backend.close()
+        raw.close()
 
 
 class _RawStore:

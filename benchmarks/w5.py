@@ -10,9 +10,12 @@ tables; and a worker over a store in memory, whose overhead is its own, with the
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from guests import guests
-from measure import Result, Settings, Target, take_turns
+from measure import Result, Series, Settings, Side, Target, take_turns
 from pg_bodies import CONCURRENCY, plain
 from pool import children, drained, sides
 from pool_flows import FLOWS, PAUSE, STEPS
@@ -21,64 +24,108 @@ from sayiir import InMemoryBackend, PooledWorker, WorkflowClient
 from sayiir_pytest.postgres_server import PostgresServer
 
 _INSTANCES = 4_000
+_SHORT = 2_000
+_MOST_TURNS = 4
+_PROCESSES = (1, 2, 4)
 _FORK_STEPS = 6
 _LOOK_SECONDS = 0.005
 _SERVER = {"shared_buffers": "512MB"}
 
 
-def w5(settings: Settings) -> list[Result]:
-    """Measure no-op tasks with one and with two worker processes."""
-    return [
-        _against_limit(settings, "W5", "1 worker", "sync", 1, 1 / 0.6),
-        _against_limit(settings, "W5", "2 workers", "sync", 2, 1 / 0.6),
-    ]
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is drained, and how many times the limit that may take."""
+
+    workload: str
+    what: str
+    flow: str
+    at_most: float
+
+
+def w5(settings: Settings) -> list[Result | Series]:
+    """Measure no-op tasks with one and with two worker processes; with four, for the series only."""
+    count = settings.size(_INSTANCES)
+    measured = {
+        number: _against_limit(
+            _shorter(settings) if number > 2 else settings,
+            Kind("W5", "1 worker" if number == 1 else f"{number} workers", "sync", 1 / 0.6),
+            number,
+            count,
+        )
+        for number in _PROCESSES
+    }
+    lines = {
+        side: [(number, 1e6 / (result.median(side) or 1.0)) for number, result in measured.items()]
+        for side in ("ours", "limit")
+    }
+    series = Series(
+        workload="W5",
+        name="workers",
+        title="Throughput against worker processes",
+        across="worker processes",
+        unit="steps per second",
+        lines=lines,
+    )
+    return [measured[1], measured[2], series]
 
 
 def w5b(settings: Settings) -> list[Result]:
     """Measure coroutines, forks, and tasks that take a while."""
+    shorter, count = _shorter(settings), settings.size(_SHORT)
+    kinds = (
+        Kind("W5b", "coroutines", "async", 1 / 0.35),
+        Kind("W5b", "fork of 4", "fork", 1 / 0.3),
+    )
     return [
-        _against_limit(settings, "W5b", "async", "async", 1, 1 / 0.35),
-        _against_limit(settings, "W5b", "fork of 4", "fork", 1, 1 / 0.3),
+        *(_against_limit(shorter, kind, 1, count) for kind in kinds),
         *_of_concurrency(settings, "5 ms threads", "slow"),
         *_of_concurrency(settings, "5 ms coroutines", "slow-async"),
     ]
 
 
-def _against_limit(
-    settings: Settings, workload: str, what: str, flow: str, processes: int, at_most: float
-) -> Result:
-    count = settings.size(_INSTANCES)
-    steps = {"ours": _FORK_STEPS if flow == "fork" else STEPS, "limit": STEPS}
+def _shorter(settings: Settings) -> Settings:
+    """Return settings of fewer turns, for what takes seconds each."""
+    return replace(settings, repeats=min(_MOST_TURNS, settings.repeats))
+
+
+def _against_limit(settings: Settings, kind: Kind, processes: int, count: int) -> Result:
     with (
         PostgresServer(fsync=True, settings=_SERVER) as server,
-        sides(server, "w5") as made,
-        children(made["ours"], processes) as ours,
-        children(made["limit"], processes) as limit,
-        guests(settings, workload.lower(), server, count=count, workers=processes) as peers,
+        draining(server, kind.flow, processes, count) as made,
+        guests(settings, kind.workload.lower(), server, count=count, workers=processes) as peers,
     ):
-        times = take_turns(
-            settings.repeats,
-            {
-                "ours": lambda: (
-                    drained(made["ours"], ours, flow, count) / count / steps["ours"] * 1e6
-                ),
-                "limit": lambda: drained(made["limit"], limit, flow, count) / count / STEPS * 1e6,
-            },
-            peers,
-        )
+        times = take_turns(settings.repeats, made, peers)
     return Result(
-        workload=workload,
-        what=what,
+        workload=kind.workload,
+        what=kind.what,
         unit="µs/step",
         times=times,
-        target=Target(of="limit", at_most=at_most),
+        target=Target(of="limit", at_most=kind.at_most),
         notes=peers.notes,
     )
 
 
+@contextmanager
+def draining(
+    server: PostgresServer, flow: str, processes: int, count: int
+) -> Generator[dict[str, Side]]:
+    """Give the sides: ``count`` instances, submitted first, µs per step."""
+    steps = _FORK_STEPS if flow == "fork" else STEPS
+    with (
+        sides(server, "w5") as made,
+        children(made["ours"], processes) as ours,
+        children(made["limit"], processes) as limit,
+    ):
+        yield {
+            "ours": lambda: drained(made["ours"], ours, flow, count) / count / steps * 1e6,
+            "limit": lambda: drained(made["limit"], limit, flow, count) / count / STEPS * 1e6,
+        }
+
+
 def _of_concurrency(settings: Settings, what: str, flow: str) -> list[Result]:
     """Compare with arithmetic, with the sleeps alone and over the raw tables; do without a server."""
-    count = settings.size(_INSTANCES)
+    settings = _shorter(settings)
+    count = settings.size(_SHORT)
     ideal = count * STEPS * PAUSE / CONCURRENCY * 1e3
     with (
         PostgresServer(fsync=True, settings=_SERVER) as server,

@@ -1,19 +1,22 @@
 """W6: how long a submitted instance waits until its body starts on an idle worker.
 
-Submitter and worker are two processes with default settings; peers that poll are measured tuned, too. The limit inserts and notifies in one
-transaction, and claims when the notification comes. Both are given the same pauses in between.
+Submitter and worker are two processes with default settings; peers that poll are measured tuned,
+too. The limit inserts and notifies in one transaction, and claims when the notification comes. Both
+are given the same pauses in between.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from guests import guests
-from measure import Result, Settings, Target
+from guests import Guests, guests
+from measure import Result, Series, Settings, Target
 from pg_raw import submit_one
 from pool import Child, children, sides
 from pool_child import PAYLOAD
@@ -23,23 +26,80 @@ from sayiir_pytest.postgres_server import PostgresServer
 
 _SUBMISSIONS = 200
 _WARM_UP = 10
+_MOST_TURNS = 5
+_PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99, 99.5)
 
 
-def w6(settings: Settings) -> list[Result]:
-    """Measure the median and the 99th percentile."""
+def w6(settings: Settings) -> list[Result | Series]:
+    """Measure the median and the 99th percentile, and keep all percentiles for the series."""
     count = max(100, settings.size(_SUBMISSIONS))
-    quantiles: dict[float, dict[str, list[float]]] = {
-        q: {"ours": [], "limit": []} for q in (0.5, 0.99)
-    }
     with (
         PostgresServer(fsync=True) as server,
-        sides(server, "w6") as made,
-        children(made["ours"], 1) as ours,
-        children(made["limit"], 1) as limit,
-        psycopg.connect(made["limit"].dsn, autocommit=True, prepare_threshold=1) as raw,
+        idle(server) as pickups,
         guests(settings, "w6", server, count=count) as peers,
     ):
+        turns = _turns(pickups, peers, min(_MOST_TURNS, settings.repeats), count)
+    target = Target(of="limit", at_most=1.6)
+    results = [
+        Result(
+            workload="W6",
+            what=f"pickup p{q * 100:.0f}",
+            unit="ms",
+            times={
+                name: [_quantile(waits, q) for waits in of_side] for name, of_side in turns.items()
+            }
+            | peers.times(f"p{q * 100:.0f}"),
+            target=target,
+            notes=peers.notes,
+        )
+        for q in (0.5, 0.99)
+    ]
+    pooled = {name: sorted(itertools.chain(*of_side)) for name, of_side in turns.items()}
+    series = Series(
+        workload="W6",
+        name="pickup",
+        title="Pickup latency by percentile",
+        across="percentile",
+        unit="ms",
+        lines={
+            name: [(p, _quantile(waits, p / 100)) for p in _PERCENTILES]
+            for name, waits in pooled.items()
+        },
+        logarithmic="y",
+    )
+    return [*results, series]
+
+
+def _turns(
+    pickups: Mapping[str, Callable[[], float]], peers: Guests, repeats: int, count: int
+) -> dict[str, list[list[float]]]:
+    """Return the sorted waits of each turn of each side."""
+    for pickup in pickups.values():
+        for _ in range(_WARM_UP):
+            pickup()
+    turns: dict[str, list[list[float]]] = {name: [] for name in pickups}
+    for number in range(repeats):
+        for name, pickup in pickups.items():
+            turns[name].append(sorted(pickup() for _ in range(count)))
+        peers.take_turn(number)
+    return turns
+
+
+def _quantile(waits: Sequence[float], q: float) -> float:
+    return waits[min(len(waits) - 1, int(q * len(waits)))]
+
+
+@contextmanager
+def idle(server: PostgresServer) -> Generator[dict[str, Callable[[], float]]]:
+    """Give the sides: each call submits one instance to an idle worker, ms until its body starts."""
+    with (
+        sides(server, "w6") as made,
+        children(made["ours"], 1) as (ours,),
+        children(made["limit"], 1) as (limit,),
+        psycopg.connect(made["limit"].dsn, autocommit=True, prepare_threshold=1) as raw,
+    ):
         client = made["ours"].client
+        numbers = itertools.count()
 
         def submit(number: int) -> None:
             client.submit(FLOWS["announce"], f"i{number}", number)
@@ -49,40 +109,18 @@ def w6(settings: Settings) -> list[Result]:
                 submit_one(raw, str(number), PAYLOAD)
                 raw.execute("NOTIFY ready")
 
-        ours[0].tell("run announce", "running")
-        limit[0].tell("run announce", "running")
+        for child in (ours, limit):
+            child.tell("run announce", "running")
         time.sleep(1.0)
-        pairs: list[tuple[str, Child, Callable[[int], Any]]] = [
-            ("ours", ours[0], submit),
-            ("limit", limit[0], insert),
-        ]
-        numbers = iter(range(10**9))
-        for turn in range(settings.repeats + 1):
-            for name, child, start in pairs:
-                waits = sorted(
-                    _wait(child, start, next(numbers)) for _ in range(count if turn else _WARM_UP)
-                )
-                for q, times in quantiles.items():
-                    if turn:
-                        times[name].append(waits[min(len(waits) - 1, int(q * len(waits)))])
-            if turn:
-                peers.take_turn(turn - 1)
-        ours[0].tell("stop", "stopped")
-    return [
-        Result(
-            workload="W6",
-            what=f"pickup p{q * 100:.0f}",
-            unit="ms",
-            times=times | peers.times(f"p{q * 100:.0f}"),
-            target=Target(of="limit", at_most=1.6),
-            notes=peers.notes,
-        )
-        for q, times in quantiles.items()
-    ]
+        yield {
+            "ours": lambda: _wait(ours, submit, next(numbers)),
+            "limit": lambda: _wait(limit, insert, next(numbers)),
+        }
+        ours.tell("stop", "stopped")
 
 
 def _wait(child: Child, start: Callable[[int], Any], number: int) -> float:
-    time.sleep(random.uniform(0.01, 0.05))
+    time.sleep(random.uniform(0.01, 0.03))
     before = time.monotonic_ns()
     start(number)
     heard, at = child.line().split()

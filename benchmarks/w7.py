@@ -7,10 +7,12 @@ batched statements on one connection, with nobody to wake.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import psycopg
 from guests import guests
-from measure import Result, Settings, Target, seconds, take_turns
+from measure import Result, Settings, Side, Target, seconds, take_turns
 from pool import children, sides
 from pool_child import PAYLOAD
 from pool_flows import BRANCHES, FLOWS
@@ -42,40 +44,12 @@ _RUNS = 10
 
 def w7(settings: Settings) -> list[Result]:
     """Measure one fork after the other."""
-    numbers = itertools.count()
     with (
         PostgresServer(fsync=True) as server,
-        sides(server, "w7") as made,
-        children(made["ours"], 1) as workers,
-        psycopg.connect(made["limit"].dsn, autocommit=True, prepare_threshold=1) as raw,
+        forking(server, _RUNS) as made,
         guests(settings, "w7", server, count=_RUNS) as peers,
     ):
-        raw.execute(_TABLES)
-        client = made["ours"].client
-
-        def ours() -> None:
-            for _ in range(_RUNS):
-                handle = client.submit(FLOWS["fan"], f"i{next(numbers)}", 1)
-                assert handle.result(timeout=60) == 3 * BRANCHES
-
-        def limit() -> None:
-            for _ in range(_RUNS):
-                one = {"fork": next(numbers), "count": BRANCHES}
-                raw.execute(_SPAWN, one)
-                columns = {"numbers": list(range(1, BRANCHES + 1)), "outputs": [PAYLOAD] * BRANCHES}
-                raw.execute(_ARRIVE, one | columns)
-                assert len(raw.execute(_JOIN, one).fetchall()) == BRANCHES
-
-        workers[0].tell("run fan", "running")
-        times = take_turns(
-            settings.repeats,
-            {
-                "ours": lambda: seconds(ours) / _RUNS * 1e3,
-                "limit": lambda: seconds(limit) / _RUNS * 1e3,
-            },
-            peers,
-        )
-        workers[0].tell("stop", "stopped")
+        times = take_turns(settings.repeats, made, peers)
     return [
         Result(
             workload="W7",
@@ -86,3 +60,36 @@ def w7(settings: Settings) -> list[Result]:
             notes=peers.notes,
         )
     ]
+
+
+@contextmanager
+def forking(server: PostgresServer, runs: int) -> Generator[dict[str, Side]]:
+    """Give the sides, each of ``runs`` forks."""
+    numbers = itertools.count()
+    with (
+        sides(server, "w7") as made,
+        children(made["ours"], 1) as workers,
+        psycopg.connect(made["limit"].dsn, autocommit=True, prepare_threshold=1) as raw,
+    ):
+        raw.execute(_TABLES)
+        client = made["ours"].client
+
+        def ours() -> None:
+            for _ in range(runs):
+                handle = client.submit(FLOWS["fan"], f"i{next(numbers)}", 1)
+                assert handle.result(timeout=60) == 3 * BRANCHES
+
+        def limit() -> None:
+            for _ in range(runs):
+                one = {"fork": next(numbers), "count": BRANCHES}
+                raw.execute(_SPAWN, one)
+                columns = {"numbers": list(range(1, BRANCHES + 1)), "outputs": [PAYLOAD] * BRANCHES}
+                raw.execute(_ARRIVE, one | columns)
+                assert len(raw.execute(_JOIN, one).fetchall()) == BRANCHES
+
+        workers[0].tell("run fan", "running")
+        yield {
+            "ours": lambda: seconds(ours) / runs * 1e3,
+            "limit": lambda: seconds(limit) / runs * 1e3,
+        }
+        workers[0].tell("stop", "stopped")

@@ -1,4 +1,4 @@
-"""Give the tests that span packages the wheels of all distributions."""
+"""Give the tests that span packages the wheels of all distributions, and sum up what guards say."""
 
 from __future__ import annotations
 
@@ -19,3 +19,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
     assert members == set(found)
     return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many times the raw limit each guarded workload took, passed or not."""
+    lines = [
+        str(value)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == "overhead" and report.when == "call"
+    ]
+    if lines:
+        terminalreporter.section("overhead beside the raw limit")
+        terminalreporter.write_line("\n".join(sorted(lines)))
