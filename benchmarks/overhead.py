@@ -76,7 +76,7 @@ GUARDS = [
     Guard(
         name="W4",
         opened=lambda stack, server, _: stack.enter_context(w4.on_server(server, 25)),
-        at_most=8,
+        at_most=9,
     ),
     Guard(
         name="W5",
@@ -98,7 +98,8 @@ GUARDS = [
     Guard(
         name="W11 one by one",
         opened=lambda stack, server, _: stack.enter_context(w11.submitting(server, 200, 1))[0],
-        at_most=8,
+        at_most=10,
+        slowed=8,
     ),
     Guard(
         name="W11 together",

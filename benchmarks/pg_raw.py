@@ -19,6 +19,8 @@ from typing import Any
 
 import psycopg
 
+from sayiir_runtime.run_id import new_run_id
+
 _SETUP = """
 CREATE TABLE session (id text PRIMARY KEY, alive boolean NOT NULL);
 CREATE TABLE instance (
@@ -136,9 +138,14 @@ VALUES (%(run)s, 0, 0, 1, 3, clock_timestamp(), 0, 0, 'i', clock_timestamp())
 """
 
 
+def _run_id() -> uuid.UUID:
+    """Return an id that grows with time, as ours do: its rows are appended to the indexes."""
+    return uuid.UUID(new_run_id())
+
+
 def submit_one(connection: psycopg.Connection[Any], instance_id: str, payload: bytes) -> None:
     """Insert one instance, in one round trip."""
-    columns = {"id": instance_id, "run": uuid.uuid4(), "input": payload}
+    columns = {"id": instance_id, "run": _run_id(), "input": payload}
     connection.execute(_SUBMIT, columns)
 
 
@@ -174,7 +181,7 @@ class RawPool:
     def fill(self, count: int) -> None:
         """Create instances."""
         ids = [f"instance-{next(self._numbers)}" for _ in range(count)]
-        runs = [uuid.uuid4() for _ in ids]
+        runs = [_run_id() for _ in ids]
         columns = {"ids": ids, "runs": runs, "inputs": [self._payload] * count}
         self.connection.execute(_CREATE, columns)
 
