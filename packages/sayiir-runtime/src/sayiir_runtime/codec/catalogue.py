@@ -47,6 +47,8 @@ class Catalogue:
         self._discovery = discovery
         self._reader_of = _nobody if discovery is None else discovery.reader
         self._readers: dict[str, Part] = {}
+        self._binds = False
+        self._asked = 0  # of how many parts it is known whether they bind
         for part in parts:
             self.add(part)
 
@@ -61,15 +63,22 @@ class Catalogue:
         made: Catalogue = copy(self)
         made._parts = {**self._parts, part.name: part}
         made._readers = {}
+        made._asked = 0
         return made
 
     def names(self) -> list[str]:
         """Return the names of what was given or discovered, in order."""
         return list(self._parts)
 
-    def wrappers(self) -> list[Wrapper]:
-        """Return the wrappers among what was given or discovered."""
-        return [part for part in list(self._parts.values()) if is_wrapper(part)]
+    @property
+    def binds(self) -> bool:
+        """Tell whether a wrapper among what was given or discovered binds payloads to their place."""
+        if self._asked != len(self._parts):
+            # Every run asks. Parts are added and never taken away.
+            parts = list(self._parts.values())
+            self._binds = any(is_wrapper(part) and part.binds for part in parts)
+            self._asked = len(parts)
+        return self._binds
 
     def get(self, name: str) -> Part | None:
         """Return the part of a name, None if there is none."""

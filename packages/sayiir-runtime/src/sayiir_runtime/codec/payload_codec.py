@@ -115,7 +115,7 @@ class PayloadCodec:
     @property
     def binds(self) -> bool:
         """Tell whether payloads may be bound to their place, so that it has to be given."""
-        return not self._bare and any(wrapper.binds for wrapper in self._catalogue.wrappers())
+        return not self._bare and self._catalogue.binds
 
     @property
     def unsealed(self) -> PayloadCodec:
