@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -126,5 +126,9 @@ def _descriptors() -> int:
 
 def _children() -> list[str]:
     """Return the processes that this one has started, dead ones as well."""
-    tasks = Path("/proc/self/task")
-    return [pid for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+    found: list[str] = []
+    for task in Path("/proc/self/task").iterdir():
+        # A thread may end meanwhile; its children are another one's then.
+        with suppress(FileNotFoundError):
+            found += (task / "children").read_text().split()
+    return found

@@ -35,7 +35,7 @@ class Bounds:
     """
 
     def __init__(self, slow_seconds: float) -> None:
-        self._least = 3 * slow_seconds
+        self._due = max(_DUE_SECONDS, 3 * slow_seconds)
         self._since: dict[object, float] = {}
 
     def reset(self) -> None:
@@ -75,11 +75,11 @@ class Bounds:
             if head.header.state is not InstanceState.RUNNING:
                 continue
             for cursor in head.cursors.values():
-                found = _fault(head, cursor, now, free, sessions)
+                found = _fault(head, cursor, now, free, sessions, self._due)
                 if found is not None:
                     what, bound = found
                     where = f"{head.header.instance_id} at {cursor.key}, {cursor.node}"
-                    seen[f"{what}: {where}, fence {cursor.fence}"] = max(bound, self._least)
+                    seen[f"{what}: {where}, fence {cursor.fence}"] = bound
         stored = {head.header.run_id: head for head in heads}
         for worker in able:
             for step in worker.unclear:
@@ -103,13 +103,14 @@ def _fault(
     now: datetime,
     free: Collection[Lane],
     sessions: Sessions,
+    due: float,
 ) -> tuple[str, float] | None:
     if head.header.owner is not None:
         return _fault_of_owner(head, cursor, now, sessions.get(head.header.owner))
     if cursor.session is None:
         is_free = Lane(head.header.identity, cursor.group) in free
         is_wanted = is_free and cursor.claimable(now)
-        return ("it is due and nobody takes it", _DUE_SECONDS) if is_wanted else None
+        return ("it is due and nobody takes it", due) if is_wanted else None
     holder = sessions.get(cursor.session)
     if holder is None:
         return "it is held by a session of the dead", _DEAD_SECONDS

@@ -106,13 +106,10 @@ class Desk:
         if program is None or self.is_draining:
             self._returned.append(claim.lease)
             return
-        if giver is None:
-            held = Held(claim, program, self._sticky.rank(claim), self.monotonic())
-        else:
-            rank = self._sticky.rank_behind(giver, claim)
-            held = Held(claim, program, rank, self.monotonic())
-            held.since, held.steps = giver.since, giver.steps + 1
-            held.carry, claim.inputs = giver.carry, giver.claim.inputs
+        rank = self._sticky.rank(claim) if giver is None else self._sticky.rank_behind(giver, claim)
+        held = Held(claim, program, rank, self.monotonic())
+        if giver is not None:
+            held.come_from(giver)
         held.carry = self._arrivals.join(program, claim) or held.carry
         if (former := self._held.get(held.place)) is not None:
             # Lost without notice, and taken again: what the former body returns is refused.

@@ -91,6 +91,11 @@ class Held:
         """Return the path of the node at which it stands."""
         return self.program.definition.nodes[self.claim.cursor.node].path
 
+    def come_from(self, giver: Held) -> None:
+        """Take over what the cursor knows whose commit gave this one: its age, and its value."""
+        self.since, self.steps = giver.since, giver.steps + 1
+        self.carry, self.claim.inputs = giver.carry, giver.claim.inputs
+
     def refuse(self, why: str) -> bool:
         """Turn a success that cannot be stored into a failure; False if it was none."""
         outcome = self.outcome
