@@ -353,3 +353,33 @@ def test_a_stop_never_slips_between_two_looks_of_the_thread() -> None:
     sender.stop()
 
     assert [(True, True)] == lock.seen
+
+
+def test_hints_of_others_silence_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They made the rest longer behind a thread that had fallen asleep for a minute."""
+    said: list[str] = []
+
+    class Said:
+        def __init__(self, _: object) -> None: ...
+
+        def say(self, payload: str, *, often: bool = False) -> None:  # noqa: ARG002 - as Speaker
+            said.append(payload)
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(notifier, "Speaker", Said)
+    one = Notifier(None, "token")  # type: ignore[arg-type] - nobody connects
+    for _ in range(100):
+        one.hint(FREED)
+        time.sleep(SHORTEST_PAUSE / 2)
+    time.sleep(0.05)
+    before = len(said)
+
+    one.heard({HintKind.CLAIMABLE: 30})
+    one.hint(FREED)
+
+    deadline = time.monotonic() + 5.0
+    while len(said) == before and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert len(said) > before
+    one.stop()

@@ -57,10 +57,11 @@ class _Rest:
 class _Outbox:
     """What one thread has to send, by kind since when, and how it is woken and stopped."""
 
-    __slots__ = ("due", "proof", "stopping", "thread", "waiting")
+    __slots__ = ("due", "lingers", "proof", "stopping", "thread", "waiting")
 
     def __init__(self) -> None:
         self.due: dict[HintKind, float] = {}
+        self.lingers = False
         self.proof: str | None = None
         self.waiting = threading.Event()
         self.stopping = threading.Event()
@@ -117,8 +118,10 @@ class Notifier:
             for kind in kinds:
                 outbox.due.setdefault(kind, now)
             outbox.proof = proof or outbox.proof
-            # At the end of a rest the thread wakes up by itself.
-            if proof is not None or any(self._rests[kind].over <= now for kind in kinds):
+            # At the end of a rest the thread wakes up by itself, unless the rest was over when it
+            # fell asleep and has grown since, by hints of others.
+            is_over = outbox.lingers or any(self._rests[kind].over <= now for kind in kinds)
+            if proof is not None or is_over:
                 outbox.waiting.set()
 
     def _begin(self) -> _Outbox:
@@ -149,6 +152,7 @@ class Notifier:
                 if seconds == 0:
                     return True
                 outbox.waiting.clear()
+                outbox.lingers = seconds is None
             if outbox.waiting.wait(_LINGER if seconds is None else seconds) or seconds is not None:
                 continue
             with self._lock:

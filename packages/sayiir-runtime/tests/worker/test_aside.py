@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -110,3 +111,95 @@ def test_what_was_answered_is_not_sent_again(
     assert list(range(STUCK)) == sorted(runs)
     assert {1} == {times for name, times in half.sent.items() if name.startswith("free")}
     assert all(times > 1 for name, times in half.sent.items() if name.startswith("stuck"))
+
+
+class Locked(Half):
+    """A store in which somebody locks the rows of stuck instances: every batch with one times out."""
+
+    def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
+        """Commit all or nothing."""
+        if self.is_shut and any(it.lease.instance_id.startswith("stuck") for it in batch):
+            self.calls.append(len(batch))
+            raise BackendError("a row is locked (by the test)", transient=True)
+        return self._commit(batch)
+
+
+def test_a_row_that_stays_locked_stops_no_other_step(
+    client: WorkflowClient,
+    start: Start,
+    backend: InMemoryBackend,
+    until: Callable[[Callable[[], Any]], Any],
+) -> None:
+    """Its batch was sent again as it was, for ever, and nothing was reconciled any more."""
+    locked = Locked(backend, tells_parts=False)
+    workflow: Any = Flow[int, int]("locks").then(add_one).build()
+    names = ["stuck", *(f"free-{number}" for number in range(40))]
+    handles = {name: client.submit(workflow, name, 1) for name in names}
+
+    worker = start(workflow, store=locked, concurrency=50)
+    free = [handles[name].result(LATE) for name in names[1:]]
+    until(lambda: locked.calls and locked.calls[-1] == 1)
+    later = client.submit(workflow, "later", 1).result(LATE)
+
+    assert ([2] * 40, 2) == (free, later)
+    assert not handles["stuck"].status().is_completed()
+    locked.is_shut = False
+    assert 2 == handles["stuck"].result(LATE)
+    assert worker.is_alive
+
+
+class Slow(Half):
+    """A store that takes its time to refuse."""
+
+    def commit(self, batch: Sequence[Checkpoint]) -> list[Answer]:
+        """Commit what may be."""
+        if any(it.lease.instance_id.startswith("stuck") for it in batch):
+            time.sleep(0.02)
+        return super().commit(batch)
+
+
+def test_fresh_steps_take_turns_with_many_that_are_refused(
+    client: WorkflowClient,
+    start: Start,
+    backend: InMemoryBackend,
+    until: Callable[[Callable[[], Any]], Any],
+) -> None:
+    """They came behind all of them, which took seconds each time."""
+    half = Slow(backend, tells_parts=False)
+    refused = 80
+    workflow: Any = Flow[int, int]("turns").then(add_one).then(add_one, name="again").build()
+    for number in range(refused):
+        client.submit(workflow, f"stuck-{number}", 1)
+    start(workflow, store=half, concurrency=refused)
+    until(lambda: sum(half.calls) >= 2 * refused)
+
+    before = len(half.calls)
+    client.submit(workflow, "free", 1).result(LATE)
+
+    assert len(half.calls) - before < refused // 4
+
+
+def test_what_was_kept_for_an_ended_session_is_forgotten(
+    client: WorkflowClient,
+    start: Start,
+    backend: InMemoryBackend,
+    until: Callable[[Callable[[], Any]], Any],
+) -> None:
+    """It was sent again for ever, and the worker claimed that much more than it could run."""
+    half = Half(backend, tells_parts=False)
+    workflow: Any = Flow[int, int]("ended").then(add_one).build()
+    for number in range(STUCK):
+        client.submit(workflow, f"stuck-{number}", 1)
+    worker = start(workflow, store=half, concurrency=2)
+    desk = worker._team._desk
+    until(lambda: sum(desk.aside.values()) == STUCK)
+    session = worker.report().session
+
+    for number in range(STUCK):
+        client.cancel(f"stuck-{number}")
+    worker._team._lose_session(session)
+    backend.sessions.end(session)
+    sent = half.sent.copy()
+
+    until(lambda: sum(desk.aside.values()) == 0)
+    assert half.sent - sent <= Counter({f"stuck-{number}": 1 for number in range(STUCK)})

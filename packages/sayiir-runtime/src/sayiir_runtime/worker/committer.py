@@ -3,8 +3,9 @@
 How this works: while one batch is on its way to the store, what ends queues up and leaves with the
 next one: a group commit without waiting for company. An answer that is unclear is asked for again by
 sending the same batch; it is never guessed. A batch that a store refuses for a reason that does
-not pass is sent again one by one, and what fails alone is kept for a later try: it delays nobody. So is
-what one of several stores behind one backend does not answer, while the others do.
+not pass is sent again one by one, and what fails alone is kept for a later try: it delays nobody, as
+fresh steps take turns with it. So is what one of several stores behind one backend does not answer,
+while the others do. A batch that fails again and again is halved: it may be one row that somebody locks.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sayiir_core.ids import SessionId
 from sayiir_core.ports.checkpoints import CheckpointStore, PartlyAnsweredError
 from sayiir_core.snapshot.answer import Answer, Lost, LostReason
 from sayiir_runtime.worker.desk import Desk
-from sayiir_runtime.worker.held import Held
+from sayiir_runtime.worker.held import Held, Phase
 from sayiir_runtime.worker.outage import Outage
 from sayiir_runtime.worker.script import Script, perform
 
@@ -30,6 +31,7 @@ logger = logging.getLogger("sayiir.worker")
 IDLE: Final = 1.0
 _ASIDE_SECONDS: Final = 1.0
 _MOST_ASIDE: Final = 1000
+_PATIENCE: Final = 2
 
 LEAST_BESIDE: Final = 100
 """How many checkpoints are worth a batch beside one that is under way."""
@@ -66,6 +68,8 @@ class Committer:
         self._has_waited = False
         self._is_stopping = False
         self._unsent: deque[list[Held]] = deque()
+        self._failures = 0
+        self._is_asides_turn = True
         self._aside: deque[tuple[float, list[Held]]] = deque()
         desk.aside[self] = 0
 
@@ -123,7 +127,7 @@ class Committer:
             self._keep([held for held, answer in pairs if answer is None])
         except BackendError as error:
             if error.transient:
-                self._unsent.appendleft(batch)
+                self._send_again(batch)
                 return self._outage.note(error)
             self._set_apart(batch, error)
         except Exception as error:  # noqa: BLE001 - a defect of an adapter must not end the worker
@@ -132,8 +136,28 @@ class Committer:
             self._settle(batch, answers)
         return 0.0
 
+    def _send_again(self, batch: list[Held]) -> None:
+        """Ask for the answer again; in parts if it never comes, and a single one only now and then.
+
+        That one awaits no answer then, as far as the gate is concerned: what it was given by a
+        commit that nobody heard of, the next reconciliation gives back.
+        """
+        self._failures += 1
+        if self._failures < _PATIENCE:
+            self._unsent.appendleft(batch)
+            return
+        self._failures = 0
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            self._unsent.extendleft((batch[middle:], batch[:middle]))
+            return
+        self._keep(batch)
+        if not self._unsent:
+            self._desk.gate.end_commit(self)
+
     def _settle(self, batch: list[Held], answers: Sequence[Answer]) -> None:
         self._outage.over()
+        self._failures = 0
         self._desk.counts.commits += 1
         self._take(batch, answers)
         self._desk.gate.end_commit(self)
@@ -151,19 +175,32 @@ class Committer:
     def _next(self) -> list[Held]:
         if self._unsent:
             return self._unsent.popleft()
-        if self._aside and self._aside[0][0] <= self._desk.monotonic():
-            batch = self._aside.popleft()[1]
-            self._count_aside()
-            return batch
+        self._is_asides_turn = not self._is_asides_turn
+        if self._is_asides_turn or not self._can_commit():
+            batch = self._next_aside()
+            if batch:
+                return batch
         # A store that was never reached has no clock, which a batch asks for.
         batch = self._desk.batch() if self._can_commit() else []
         self._has_waited = False
         return batch
 
+    def _next_aside(self) -> list[Held]:
+        """Return what was kept and is due, if its session has not ended meanwhile."""
+        while self._aside and self._aside[0][0] <= self._desk.monotonic():
+            kept = self._aside.popleft()[1]
+            self._count_aside()
+            batch = [held for held in kept if held.phase is Phase.COMMITTING]
+            if batch:
+                return batch
+        return []
+
     def _set_apart(self, batch: list[Held], error: Exception) -> None:
         self._desk.gate.end_commit(self)
         if len(batch) > 1:
-            self._unsent.extend([held] for held in batch)
+            now = self._desk.monotonic()
+            self._aside.extendleft((now, [held]) for held in reversed(batch))
+            self._count_aside()
             return
         logger.error(
             "instance %s: a step cannot be stored, and its result is kept for another try: %r",
@@ -180,7 +217,8 @@ class Committer:
         self._count_aside()
 
     def _count_aside(self) -> None:
-        count = sum(len(batch) for _, batch in self._aside)
+        kept = (held for _, batch in self._aside for held in batch)
+        count = sum(held.phase is Phase.COMMITTING for held in kept)
         self._desk.aside[self] = min(_MOST_ASIDE, count)
 
     def _look_for_end(self, batch: Sequence[Held], answers: Sequence[Answer]) -> None:
