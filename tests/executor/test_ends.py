@@ -114,9 +114,12 @@ def test_bodies_that_are_killed_leave_nothing_behind(fresh_executors, tmp_path):
             run_workflow(crash, 1)
         run_workflow(work, 1)
 
-    assert before == (_descriptors(), len(_children()))
+    # Fewer, if what another test has left was collected meanwhile.
+    descriptors, children = _descriptors(), _children()
+    assert descriptors <= before[0]
+    assert len(children) <= before[1]
     fresh_executors["process"].close()
-    assert before[1] - 1 == len(_children())
+    assert len(_children()) < len(children)
     assert [] == fresh_executors["process"].pids
 
 

@@ -16,6 +16,7 @@ from sayiir_core.snapshot.answer import Answer
 from sayiir_core.snapshot.effect import Checkpoint
 from sayiir_runtime.client import WorkflowClient
 from sayiir_runtime.memory import InMemoryBackend
+from sayiir_runtime.worker import committer
 
 LATE = 20.0
 STUCK = 12
@@ -129,8 +130,10 @@ def test_a_row_that_stays_locked_stops_no_other_step(
     start: Start,
     backend: InMemoryBackend,
     until: Callable[[Callable[[], Any]], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its batch was sent again as it was, for ever, and nothing was reconciled any more."""
+    monkeypatch.setattr(committer, "_PATIENCE", 2)
     locked = Locked(backend, tells_parts=False)
     workflow: Any = Flow[int, int]("locks").then(add_one).build()
     names = ["stuck", *(f"free-{number}" for number in range(40))]

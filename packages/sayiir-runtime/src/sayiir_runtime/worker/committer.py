@@ -31,7 +31,8 @@ logger = logging.getLogger("sayiir.worker")
 IDLE: Final = 1.0
 _ASIDE_SECONDS: Final = 1.0
 _MOST_ASIDE: Final = 1000
-_PATIENCE: Final = 2
+_PATIENCE = 8
+_PATIENCE_WITH_A_PART: Final = 2
 
 LEAST_BESIDE: Final = 100
 """How many checkpoints are worth a batch beside one that is under way."""
@@ -143,7 +144,7 @@ class Committer:
         commit that nobody heard of, the next reconciliation gives back.
         """
         self._failures += 1
-        if self._failures < _PATIENCE:
+        if self._failures < (_PATIENCE_WITH_A_PART if self._unsent else _PATIENCE):
             self._unsent.appendleft(batch)
             return
         self._failures = 0
