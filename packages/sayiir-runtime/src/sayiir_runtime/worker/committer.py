@@ -31,7 +31,9 @@ logger = logging.getLogger("sayiir.worker")
 IDLE: Final = 1.0
 _ASIDE_SECONDS: Final = 1.0
 _MOST_ASIDE: Final = 1000
-_PATIENCE = 8
+_PATIENCE: Final = 8
+"""How often a batch is sent before it is halved: an outage is no reason, so it takes a while."""
+
 _PATIENCE_WITH_A_PART: Final = 2
 
 LEAST_BESIDE: Final = 100
@@ -153,6 +155,10 @@ class Committer:
             self._unsent.extendleft((batch[middle:], batch[:middle]))
             return
         self._keep(batch)
+        self._leave_gate()
+
+    def _leave_gate(self) -> None:
+        """Await no answer any more, unless other parts of a batch are still unclear."""
         if not self._unsent:
             self._desk.gate.end_commit(self)
 
@@ -161,7 +167,7 @@ class Committer:
         self._failures = 0
         self._desk.counts.commits += 1
         self._take(batch, answers)
-        self._desk.gate.end_commit(self)
+        self._leave_gate()
         self._look_for_end(batch, answers)
         self._after()
 
@@ -197,7 +203,7 @@ class Committer:
         return []
 
     def _set_apart(self, batch: list[Held], error: Exception) -> None:
-        self._desk.gate.end_commit(self)
+        self._leave_gate()
         if len(batch) > 1:
             now = self._desk.monotonic()
             self._aside.extendleft((now, [held]) for held in reversed(batch))
